@@ -1,0 +1,57 @@
+import type {MaskingEntry} from '../api/agentaccesspolicy.ts';
+import type {BundleApproval} from './bundle.ts';
+import type {Permitted} from './permitted.ts';
+
+export type AuditLevel = 'Metadata' | 'Request' | 'RequestResponse';
+
+/** Which rule spoke, and why. */
+export interface RuleReference {
+  /** `namespace/name` of the policy; `builtin` for the rules that stand before any policy. */
+  readonly policy: string;
+  readonly rule: string;
+  /** The rule's message, or what a CEL error said. */
+  readonly message: string;
+  /** Set where the rule counted as a match because its CEL failed. */
+  readonly error?: string;
+}
+
+/** What the response must pass through and how the call is recorded, whatever the outcome. */
+export interface Obligations {
+  readonly masking: readonly MaskingEntry[];
+  /** Set where a masking entry that applies cannot be honoured: the response is refused with this reason. */
+  readonly maskingRefusal: string | undefined;
+  readonly auditLevel: AuditLevel;
+  /** What DryRun policies would have done. */
+  readonly dryRun: readonly (RuleReference & {readonly effect: 'Allow' | 'Deny' | 'RequireApproval'})[];
+  readonly revision: string;
+}
+
+/** One RequireApproval rule that matched. */
+export interface ApprovalRequirement extends RuleReference {
+  readonly policyUID: string;
+  readonly policyNamespace: string;
+  readonly policyName: string;
+  readonly policyGeneration: number;
+  readonly approval: BundleApproval;
+}
+
+export type Decision = Allowed | Denied | NeedsApproval;
+
+export interface Allowed extends Obligations {
+  readonly outcome: 'Allowed';
+  readonly by: RuleReference;
+  readonly permitted: Permitted;
+}
+
+export interface Denied extends Obligations {
+  readonly outcome: 'Denied';
+  /** The rule that denied; undefined where no rule allowed (the default). */
+  readonly by: RuleReference | undefined;
+  /** For the agent and the record. */
+  readonly reason: string;
+}
+
+export interface NeedsApproval extends Obligations {
+  readonly outcome: 'NeedsApproval';
+  readonly requirements: readonly ApprovalRequirement[];
+}
