@@ -1,12 +1,16 @@
-/** The part of the Kubernetes API that the operator speaks. Paths are absolute API paths with their query. */
+/**
+ * The part of the Kubernetes API that the operator speaks. Paths are absolute API paths with their query. Every call
+ * rejects with KubeError where the API server refused, with KubeConnectionError where it gave no answer, and with the
+ * signal's reason where that was aborted.
+ */
 export interface KubeClient {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
-  create<T>(path: string, body: unknown): Promise<T>;
+  create<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
   /** PUT; the body's metadata.resourceVersion is the precondition. */
-  update<T>(path: string, body: unknown): Promise<T>;
+  update<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
   /** Server-side apply with field manager `lockkeeper-operator`, force. */
-  apply<T>(path: string, body: unknown): Promise<T>;
-  delete(path: string, preconditions?: {uid?: string; resourceVersion?: string}): Promise<void>;
+  apply<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
+  delete(path: string, preconditions?: {uid?: string; resourceVersion?: string}, signal?: AbortSignal): Promise<void>;
   /** GET of a watch: one decoded event at a time; ends when the server ends it, throws KubeError or a network error. */
   watch(path: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
 }
