@@ -1,0 +1,30 @@
+/** Node runs the TypeScript sources as they are: nothing is transformed. */
+const project = {
+  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.lockkeeper/'],
+};
+
+/** Three projects, so that only the tests that use the shared cluster start it. */
+export default {
+  projects: [
+    {
+      ...project,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(cluster|integration|e2e)/'],
+    },
+    {
+      ...project,
+      displayName: 'cluster',
+      testMatch: ['<rootDir>/test/cluster/**/*.test.ts'],
+    },
+    {
+      ...project,
+      displayName: 'integration',
+      testMatch: ['<rootDir>/test/{integration,e2e}/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/cluster/shared-setup.ts',
+      globalTeardown: '<rootDir>/test/cluster/shared-teardown.ts',
+    },
+  ],
+};

@@ -1,0 +1,100 @@
+import {execFile} from 'node:child_process';
+import {access, constants} from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import {promisify} from 'node:util';
+import {buildBinaries, kubernetesVersion} from './build.ts';
+import {ClusterError} from './error.ts';
+
+export type BinaryName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl';
+
+/** The absolute path of each binary. */
+export type Binaries = Readonly<Partial<Record<BinaryName, string>>>;
+
+export interface FindBinariesOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: (line: string) => void;
+}
+
+const oldestMinor = 36;
+
+/**
+ * The binaries of `names`: from the directory that `KUBEBUILDER_ASSETS` names, else from the cache, where they are built
+ * first when they are missing. kube-controller-manager alone may come from the cache although `KUBEBUILDER_ASSETS` is
+ * set: the archives that envtest distributes do not have it.
+ */
+export async function findBinaries<Name extends BinaryName>(
+  names: readonly Name[],
+  options: FindBinariesOptions,
+): Promise<Readonly<Record<Name, string>>> {
+  const assets = options.env.KUBEBUILDER_ASSETS;
+  const found =
+    assets === undefined || assets === ''
+      ? await cached(names, options)
+      : await fromAssets(path.resolve(assets), names, options);
+  return found as Readonly<Record<Name, string>>;
+}
+
+/** Where built binaries are kept, outside the work tree and keyed by version. */
+export function cacheDirectory(env: NodeJS.ProcessEnv): string {
+  const home = env.XDG_CACHE_HOME || path.join(env.HOME || os.homedir(), '.cache');
+  return path.join(home, 'lockkeeper', 'kubernetes', kubernetesVersion);
+}
+
+async function fromAssets(
+  assets: string,
+  names: readonly BinaryName[],
+  options: FindBinariesOptions,
+): Promise<Binaries> {
+  const missing = await missingIn(assets, names);
+  const required = missing.filter((name) => name !== 'kube-controller-manager');
+  if (required.length > 0) {
+    throw new ClusterError(
+      'BinariesUnavailable',
+      `KUBEBUILDER_ASSETS is ${assets}, where no executable ${required.join(' and no ')} is: ` +
+        'add what is missing (`setup-envtest use 1.36.x` fetches all of them), or unset it to build them with Go.',
+    );
+  }
+  await requireRecentServer(path.join(assets, 'kube-apiserver'));
+  const present = names.filter((name) => !missing.includes(name));
+  return {...(await cached(missing, options)), ...inDirectory(assets, present)};
+}
+
+/** An old server fails much later and obscurely, as a kind that does not exist. */
+async function requireRecentServer(apiserver: string): Promise<void> {
+  const {stdout} = await promisify(execFile)(apiserver, ['--version']).catch((cause: unknown) => {
+    throw new ClusterError('BinariesUnavailable', `${apiserver} (from KUBEBUILDER_ASSETS) does not run here.`, cause);
+  });
+  const version = /v1\.(\d+)\.\S*/.exec(stdout);
+  if (version === null || Number(version[1]) < oldestMinor) {
+    throw new ClusterError(
+      'BinariesUnavailable',
+      `${apiserver} (from KUBEBUILDER_ASSETS) is ${version?.[0] ?? stdout.trim()}: ` +
+        `1.${oldestMinor} or newer is needed; unset KUBEBUILDER_ASSETS to build ${kubernetesVersion} with Go.`,
+    );
+  }
+}
+
+async function cached(names: readonly BinaryName[], options: FindBinariesOptions): Promise<Binaries> {
+  const directory = cacheDirectory(options.env);
+  if ((await missingIn(directory, names)).length > 0) {
+    await buildBinaries({...options, directory, missing: () => missingIn(directory, names)});
+  }
+  return inDirectory(directory, names);
+}
+
+async function missingIn(directory: string, names: readonly BinaryName[]): Promise<BinaryName[]> {
+  const executable = await Promise.all(
+    names.map((name) =>
+      access(path.join(directory, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return names.filter((_, index) => !executable[index]);
+}
+
+function inDirectory(directory: string, names: readonly BinaryName[]): Binaries {
+  return Object.fromEntries(names.map((name) => [name, path.join(directory, name)]));
+}
