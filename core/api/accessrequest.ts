@@ -1,66 +1,265 @@
-// Hand-written stand-in; replaced by the types generated from crds/.
-import type {ObjectMeta, StatusCondition} from './agentaccesspolicy.ts';
+// Generated from crds/accessrequests.yaml by `npm run generate`. Do not edit.
+import type {ObjectMeta, StatusCondition} from './meta.ts';
 
-/** One held operation. Lives in the namespace that the operation targets; cluster-scoped: the root namespace. */
+export type {ObjectMeta, StatusCondition} from './meta.ts';
+
+/**
+ * AccessRequest is one call of an AI agent that a policy holds until people decide. The operator
+ * creates it in the namespace that the call targets (calls about no namespace: in the root namespace,
+ * lockkeeper-system). Who holds the RBAC verb approve on accessrequests there decides by setting
+ * status.decision, for example kubectl patch accessrequest NAME --subresource=status --type=merge -p
+ * '{"status":{"decision":{"outcome":"Approved","reason":"change 4711"}}}'. The decision counts for
+ * exactly the call that spec describes.
+ */
 export interface AccessRequest {
+  /**
+   * lockkeeper.dev/v1alpha1.
+   */
   apiVersion?: string;
+  /**
+   * AccessRequest.
+   */
   kind?: string;
   metadata?: ObjectMeta;
   spec: AccessRequestSpec;
   status?: AccessRequestStatus;
 }
-
-/** Immutable, written by the operator alone. */
+/**
+ * The held call. Written once by the operator and never changed.
+ */
 export interface AccessRequestSpec {
-  agent: {username: string; uid?: string; groups?: string[]; issuer?: string};
+  /**
+   * Who made the call.
+   */
+  agent: {
+    /**
+     * The agent's name as the API server sees it, prefix included.
+     */
+    username: string;
+    /**
+     * The agent's unique id, from its token.
+     */
+    uid?: string;
+    /**
+     * The agent's groups as the API server sees them.
+     */
+    groups?: string[];
+    /**
+     * Who issued the agent's token (its iss claim).
+     */
+    issuer?: string;
+  };
+  /**
+   * What the call would do, as Kubernetes RBAC names it.
+   */
   operation: {
+    /**
+     * For example get, create or delete; an HTTP method in lower case where path is given.
+     */
     verb: string;
+    /**
+     * The API group; absent or empty for the core group.
+     */
     apiGroup?: string;
+    /**
+     * The version within the API group, such as v1.
+     */
     apiVersion?: string;
+    /**
+     * The plural resource name, such as secrets.
+     */
     resource?: string;
+    /**
+     * The subresource, such as exec.
+     */
     subresource?: string;
+    /**
+     * Absent or empty for cluster scope and for all namespaces.
+     */
     namespace?: string;
+    /**
+     * The name of the object, where the call gives one in its path.
+     */
     name?: string;
-    /** For non-resource requests. */
+    /**
+     * The path of a call that is about no resource.
+     */
     path?: string;
   };
+  /**
+   * The HTTP request that is held, exactly.
+   */
   request: {
+    /**
+     * The HTTP method, in upper case.
+     */
     method: string;
+    /**
+     * The path as received, not decoded.
+     */
     path: string;
+    /**
+     * The query as received, not decoded, without "?".
+     */
     query?: string;
+    /**
+     * The media type of the body.
+     */
     contentType?: string;
-    /** Lower-case hex sha256 of the canonical body; absent where there is none. */
+    /**
+     * SHA-256 of the canonical body, in lower-case hex; absent where there is no body.
+     */
     bodySHA256?: string;
-    /** Masked, at most 8 KiB. */
+    /**
+     * The beginning of the body, masked, at most 8 KiB.
+     */
     bodyPreview?: string;
+    /**
+     * The command of an exec, one argument an entry.
+     */
     command?: string[];
+    /**
+     * The container of an exec or attach; absent for the pod's default.
+     */
     container?: string;
   };
-  /** Lower-case hex sha256 over agent, rule and request (grant Once), or agent, rule and object (grant Window). */
+  /**
+   * SHA-256, in lower-case hex, over what the approval is good for: agent, rule and exact request (grant
+   * Once), or agent, rule and object (grant Window).
+   */
   digest: string;
-  policy: {namespace: string; name: string; uid?: string; rule: string; generation?: number};
-  approvers?: {groups?: string[]; users?: string[]};
-  /** Default 1. */
+  /**
+   * The rule that asks for the approval.
+   */
+  policy: {
+    /**
+     * The namespace of the AgentAccessPolicy.
+     */
+    namespace: string;
+    /**
+     * The name of the AgentAccessPolicy.
+     */
+    name: string;
+    /**
+     * The uid of the AgentAccessPolicy.
+     */
+    uid?: string;
+    /**
+     * The name of the rule.
+     */
+    rule: string;
+    /**
+     * The generation of the AgentAccessPolicy that was in force when the call was held.
+     */
+    generation?: number;
+  };
+  /**
+   * Only these groups and users may decide. Absent or empty: whoever holds the RBAC verb approve on
+   * accessrequests in this namespace; that verb is needed in either case.
+   */
+  approvers?: {
+    /**
+     * Members of any one of these groups may decide.
+     */
+    groups?: string[];
+    /**
+     * These users may decide.
+     */
+    users?: string[];
+  };
+  /**
+   * How many different people must approve. One denial is enough to deny.
+   */
   count: number;
+  /**
+   * Once: the approval lets this very call through one time. Window: the agent may repeat the same
+   * operation on the same object until expiresAt.
+   */
   grant: 'Once' | 'Window';
-  /** RFC 3339. */
+  /**
+   * When the request can no longer be approved nor its grant used (RFC 3339), by the operator's clock.
+   */
   expiresAt: string;
 }
-
+/**
+ * The decision and what became of it. Approvers set decision; everything else is written by the
+ * operator alone.
+ */
 export interface AccessRequestStatus {
+  /**
+   * The generation of the AccessRequest that this status is about.
+   */
   observedGeneration?: number;
-  /** The approver's slot. */
-  decision?: {
-    outcome: 'Approved' | 'Denied';
-    reason?: string;
-    /** Stamped by the MutatingAdmissionPolicy on Kubernetes 1.36+, else given by the approver. */
-    username?: string;
-  };
-  /** The operator's record, by its own clock. */
-  decisions?: {outcome: 'Approved' | 'Denied'; reason?: string; username: string; time: string}[];
-  /** Pending | Approved | Denied | Expired | Consumed: derived from the conditions, for the printer column. */
+  decision?: DecisionSlot;
+  /**
+   * The operator's record of the decisions, one for each person, oldest first. Only ever added to.
+   */
+  decisions?: RecordedDecision[];
+  /**
+   * Where the request stands, derived from the conditions. Pending: waits for approvers. Approved: the
+   * agent may repeat its call. Consumed: the grant was used.
+   */
   phase?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Consumed';
+  /**
+   * Approved: enough people approved. Denied: someone denied. Expired: expiresAt has passed. Consumed:
+   * the grant was used.
+   */
   conditions?: StatusCondition[];
-  /** Which proxy spent the grant, and on which call. */
-  consumedBy?: {proxy: string; auditID: string; time: string};
+  /**
+   * The call that used the grant.
+   */
+  consumedBy?: {
+    /**
+     * The proxy that let the call through.
+     */
+    proxy: string;
+    /**
+     * The call's id in the audit logs of Lockkeeper and of the API server.
+     */
+    auditID: string;
+    /**
+     * When the grant was used, by the operator's clock.
+     */
+    time: string;
+  };
+}
+/**
+ * The approver's slot. The operator moves what is set here to decisions and empties the slot for the
+ * next approver.
+ */
+export interface DecisionSlot {
+  /**
+   * Whether the call may go ahead.
+   */
+  outcome: 'Approved' | 'Denied';
+  /**
+   * Why, for the agent and the record.
+   */
+  reason?: string;
+  /**
+   * Who decides. From Kubernetes 1.36 on leave it out: the API server fills in who you are. On older
+   * clusters give your own username, as kubectl auth whoami shows it.
+   */
+  username?: string;
+}
+/**
+ * One person's decision.
+ */
+export interface RecordedDecision {
+  /**
+   * What was decided.
+   */
+  outcome: 'Approved' | 'Denied';
+  /**
+   * Why.
+   */
+  reason?: string;
+  /**
+   * Who decided.
+   */
+  username: string;
+  /**
+   * When the operator recorded it, by the operator's clock.
+   */
+  time: string;
 }

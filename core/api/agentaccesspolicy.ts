@@ -1,114 +1,250 @@
-// Hand-written stand-in; replaced by the types generated from crds/.
-export interface ObjectMeta {
-  name?: string;
-  namespace?: string;
-  uid?: string;
-  generation?: number;
-  resourceVersion?: string;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-}
+// Generated from crds/agentaccesspolicies.yaml by `npm run generate`. Do not edit.
+import type {ObjectMeta, StatusCondition} from './meta.ts';
 
-/** metav1.Condition. */
-export interface StatusCondition {
-  type: string;
-  status: 'True' | 'False' | 'Unknown';
-  reason: string;
-  message: string;
-  lastTransitionTime: string;
-  observedGeneration?: number;
-}
+export type {ObjectMeta, StatusCondition} from './meta.ts';
 
+/**
+ * AgentAccessPolicy says what AI agents may do to the Kubernetes API through Lockkeeper. In the root
+ * namespace (lockkeeper-system) it applies to every request; in any other namespace it applies only to
+ * requests that target that namespace. Over all rules of all policies that apply, a matching Deny wins
+ * over RequireApproval, RequireApproval wins over Allow, and what no rule allows is denied. Kubernetes
+ * RBAC still applies on top.
+ */
 export interface AgentAccessPolicy {
+  /**
+   * lockkeeper.dev/v1alpha1.
+   */
   apiVersion?: string;
+  /**
+   * AgentAccessPolicy.
+   */
   kind?: string;
   metadata?: ObjectMeta;
   spec: AgentAccessPolicySpec;
   status?: AgentAccessPolicyStatus;
 }
-
+/**
+ * What the policy's author wants.
+ */
 export interface AgentAccessPolicySpec {
-  /** Default Enforce. */
+  /**
+   * Enforce applies the policy. DryRun evaluates it and records in the audit log what it would have
+   * done, but never allows, denies, holds or masks anything.
+   */
   enforcementMode?: 'Enforce' | 'DryRun';
-  /** Any one matches. 1 to 64. */
+  /**
+   * The agents that the policy is about; an agent that matches any one of them is subject to it.
+   */
   subjects: Subject[];
-  /** listType=map by name. 0 to 64 (a policy may hold only masking or audit). */
+  /**
+   * What is allowed, denied or held for approval. The order does not matter. A policy without rules may
+   * still mask responses or raise the audit level.
+   */
   rules?: Rule[];
+  /**
+   * What is masked in the responses that the agents get. The masking of every policy that applies is
+   * combined.
+   */
   masking?: MaskingEntry[];
-  audit?: {level: 'Metadata' | 'Request' | 'RequestResponse'};
+  /**
+   * How much of each call is recorded. The highest level of the policies that apply is used.
+   */
+  audit?: {
+    /**
+     * Metadata records who did what and the decision. Request adds the request's body, RequestResponse the
+     * response's too, both masked.
+     */
+    level: 'Metadata' | 'Request' | 'RequestResponse';
+  };
 }
-
+/**
+ * One user, group or ServiceAccount, or all of that kind.
+ */
 export interface Subject {
+  /**
+   * What kind of identity the name is.
+   */
   kind: 'User' | 'Group' | 'ServiceAccount';
-  /** "*" for any. */
+  /**
+   * The exact name as the API server sees it, prefix included (for example agent:build-bot), or "*" for
+   * any.
+   */
   name: string;
-  /** Required for ServiceAccount, forbidden otherwise. */
+  /**
+   * The namespace of a ServiceAccount. Required for a ServiceAccount, not allowed otherwise.
+   */
   namespace?: string;
 }
-
+/**
+ * One effect for the operations that it names.
+ */
 export interface Rule {
+  /**
+   * Names the rule in refusals, AccessRequests and the audit log. Unique in the policy.
+   */
   name: string;
+  /**
+   * Allow lets the operation through to Kubernetes RBAC. Deny refuses it, whatever other rules or
+   * approvals say. RequireApproval holds it until people approve that very call.
+   */
   effect: 'Allow' | 'Deny' | 'RequireApproval';
-  /** Any one matches. 1 to 64. */
+  /**
+   * The operations that the rule is about; any one matches.
+   */
   operations: OperationPattern[];
-  /** CEL, all must hold. */
+  /**
+   * CEL expressions that must all be true for the rule to match. One that cannot be evaluated counts as
+   * true for Deny and RequireApproval and as false for Allow.
+   */
   conditions?: RuleCondition[];
-  /** Shown to the agent. */
+  /**
+   * Shown to the agent when the rule refuses or holds its call. Say what to do instead.
+   */
   message?: string;
-  /** Required with RequireApproval, forbidden otherwise. */
   approval?: Approval;
 }
-
-/** Inside one pattern, every field given must match. Either nonResourceURLs or resources, never both. */
+/**
+ * A set of operations. Every field that is given must match. It names either Kubernetes resources
+ * (apiGroups and resources) or paths that are no resource (nonResourceURLs).
+ */
 export interface OperationPattern {
-  /** RequestInfo verbs, or "*". */
+  /**
+   * For resources: get, list, watch, create, update, patch, delete, deletecollection. For
+   * nonResourceURLs: get, head, post, put, patch, delete, options. Or "*" alone for all. exec, attach
+   * and port-forward are the verbs get and create on a subresource of pods.
+   */
   verbs: string[];
-  /** "" is the core group; "*" any. Required with resources. */
+  /**
+   * API groups without a version, such as apps. "" is the core group (pods, secrets, ...). "*" alone for
+   * all. Required with resources.
+   */
   apiGroups?: string[];
-  /** Plural names without a subresource; "*" any. */
+  /**
+   * Plural, lower-case resource names without a subresource, such as pods. "*" alone for all. Required
+   * with apiGroups.
+   */
   resources?: string[];
-  /** Absent or empty: the main resource only. "*": the main resource and every subresource. "" names the main resource. */
+  /**
+   * Absent or empty: the resource itself only. Otherwise these subresources only, such as exec, log or
+   * status; "" names the resource itself. "*" alone: the resource itself and every subresource.
+   */
   subresources?: string[];
-  /** Exact names. */
+  /**
+   * Exact names of objects. Absent or empty: any. An operation that carries no name in its path (create,
+   * and list, watch or deletecollection without the field selector metadata.name) is matched by no name.
+   */
   resourceNames?: string[];
-  /** Exact names, or a prefix with a trailing "*"; "" is cluster scope and all namespaces. Absent: all. */
+  /**
+   * Exact names, or a prefix with a trailing "*". "" is cluster scope, and requests over all namespaces.
+   * Absent or empty: all. Outside the root namespace a policy sees its own namespace only, whatever this
+   * says.
+   */
   namespaces?: string[];
-  /** Exact paths, or a prefix with a trailing "*". Only in the root namespace do they ever match. */
+  /**
+   * Exact paths that are no resource, such as /version, or a prefix with a trailing "*" such as
+   * /openapi/*. They match only in policies of the root namespace.
+   */
   nonResourceURLs?: string[];
 }
-
+/**
+ * A named CEL expression.
+ */
 export interface RuleCondition {
+  /**
+   * Names the condition in the audit log and in errors. Unique in the rule.
+   */
   name: string;
-  /** A CEL expression that gives bool. */
+  /**
+   * A CEL expression that gives a bool, over the variables request, agent, object, patch and now. For
+   * example request.verb != 'list' || request.labelSelector != ''.
+   */
   expression: string;
 }
-
+/**
+ * Who approves, and what an approval is good for. Required with the effect RequireApproval, not
+ * allowed otherwise. Write {} for the defaults.
+ */
 export interface Approval {
-  /** Absent: whoever holds the RBAC verb "approve" on accessrequests in the namespace. */
-  approvers?: {groups?: string[]; users?: string[]};
-  /** Distinct approvers needed. Default 1. */
+  /**
+   * Only these groups and users may decide. Absent: whoever holds the RBAC verb approve on
+   * accessrequests in the namespace of the request; that verb is needed in either case.
+   */
+  approvers?: {
+    /**
+     * Members of any one of these groups may decide.
+     */
+    groups?: string[];
+    /**
+     * These users may decide.
+     */
+    users?: string[];
+  };
+  /**
+   * How many different people must approve. One denial is enough to deny.
+   */
   count?: number;
-  /** Duration such as 15m. Default 15m. From the opening of the request. */
+  /**
+   * How long after the request was opened it can be approved and its grant used, from 1m to 24h, for
+   * example 15m or 1h30m.
+   */
   expireAfter?: string;
-  /** Default Once. */
+  /**
+   * Once: the approval lets that very call through one time. Window: the agent may repeat the same
+   * operation on the same object until the request expires.
+   */
   grant?: 'Once' | 'Window';
-  /** Duration for which the proxy holds the call. Default 0s. */
+  /**
+   * How long the agent's call is held open for the decision, from 0s to 5m. After that, and at 0s at
+   * once, the agent is told which AccessRequest to wait for and repeats its call.
+   */
   wait?: string;
 }
-
+/**
+ * One kind of data to mask.
+ */
 export interface MaskingEntry {
+  /**
+   * Names the entry in the audit log. Unique in the policy.
+   */
   name: string;
+  /**
+   * PAN finds payment card numbers by issuer range, length and check digit, and leaves their last four
+   * digits.
+   */
   detector: 'PAN';
 }
-
+/**
+ * What the operator found. Written by the operator alone.
+ */
 export interface AgentAccessPolicyStatus {
+  /**
+   * The generation of the policy that this status is about.
+   */
   observedGeneration?: number;
-  /** Accepted, Programmed. */
+  /**
+   * Accepted: the operator could compile the policy. Programmed: every connected proxy applied it.
+   */
   conditions?: StatusCondition[];
-  /** The bundle revision that first held this generation. */
+  /**
+   * The bundle revision that first held this generation.
+   */
   revision?: string;
-  /** Proxies that applied it, of those connected. */
-  proxies?: {applied: number; rejected: number; connected: number};
+  /**
+   * How far the policy has got.
+   */
+  proxies?: {
+    /**
+     * Connected proxies that applied it.
+     */
+    applied: number;
+    /**
+     * Connected proxies that rejected the bundle that holds it; their reasons are in the Programmed
+     * condition.
+     */
+    rejected: number;
+    /**
+     * Proxies connected to the operator.
+     */
+    connected: number;
+  };
 }
