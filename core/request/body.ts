@@ -1,0 +1,92 @@
+import {JSONTextError, parseJSON} from './json.ts';
+
+/** A request body as policy, approval and audit see it. */
+export type Body =
+  | {readonly kind: 'Empty'}
+  /** `value` as {@link parseJSON} gives it; `canonical` is the same for every way to write the same value. */
+  | {readonly kind: 'JSON'; readonly value: unknown; readonly canonical: string}
+  /** A media type that policy cannot look into: protobuf, CBOR, YAML. The bytes are their own canonical form. */
+  | {readonly kind: 'Opaque'; readonly canonical: Uint8Array};
+
+/** A body that the API server could read differently from us, or not at all. Answered with 400. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError';
+  readonly code: JSONTextError['code'] | 'NotUTF8';
+
+  constructor(code: BodyError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Kubernetes objects stay under 30; the recursion is safe far beyond. */
+const maximumDepth = 256;
+
+/** Line breaks to YAML 1.1, which folds them inside quotes; ordinary characters to JSON. */
+const yamlLineBreaks = /[\u0085\u2028\u2029]/;
+
+/**
+ * Reads a whole request body. No media type means JSON, as for the API server. What is called YAML is read where it is
+ * JSON (as kubectl's server-side apply sends it) and opaque otherwise.
+ *
+ * @param contentType the Content-Type header as received; "" where there is none
+ * @throws {BodyError} for JSON that is not UTF-8, not valid, ambiguous or nested too deep; the message names the place
+ */
+export function readBody(bytes: Uint8Array, contentType: string): Body {
+  if (bytes.length === 0) return {kind: 'Empty'};
+  switch (syntaxOf(contentType)) {
+    case 'JSON':
+      return readJSON(decodeUTF8(bytes));
+    case 'YAML':
+      return readYAML(bytes);
+    case 'Other':
+      return {kind: 'Opaque', canonical: bytes};
+  }
+}
+
+function syntaxOf(contentType: string): 'JSON' | 'YAML' | 'Other' {
+  const semicolon = contentType.indexOf(';');
+  const mediaType = (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+  switch (mediaType) {
+    case '':
+    case 'application/json':
+    case 'application/json-patch+json':
+    case 'application/merge-patch+json':
+    case 'application/strategic-merge-patch+json':
+      return 'JSON';
+    case 'application/yaml':
+    case 'application/apply-patch+yaml':
+      return 'YAML';
+    default:
+      return 'Other';
+  }
+}
+
+function readJSON(text: string): Body {
+  try {
+    return {kind: 'JSON', ...parseJSON(text, maximumDepth)};
+  } catch (error) {
+    if (error instanceof JSONTextError)
+      throw new BodyError(error.code, `cannot read the body: ${error.message}`, {cause: error});
+    throw error;
+  }
+}
+
+function readYAML(bytes: Uint8Array): Body {
+  const text = decodeUTF8(bytes);
+  if (yamlLineBreaks.test(text)) return {kind: 'Opaque', canonical: bytes};
+  try {
+    return readJSON(text);
+  } catch (error) {
+    if (error instanceof BodyError && error.code === 'Syntax') return {kind: 'Opaque', canonical: bytes};
+    throw error;
+  }
+}
+
+function decodeUTF8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes);
+  } catch (cause) {
+    throw new BodyError('NotUTF8', 'cannot read the body: it is not valid UTF-8', {cause});
+  }
+}

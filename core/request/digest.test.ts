@@ -1,0 +1,91 @@
+import {describe, expect, test} from '@jest/globals';
+import {readBody} from './body.ts';
+import {bodySHA256, type Call, callDigest, objectDigest} from './digest.ts';
+import {operationOf} from './operation.ts';
+import {resolveRequestInfo} from './resolve.ts';
+
+function operation(method: string, url: string) {
+  return operationOf(resolveRequestInfo(method, url), {method, url, userAgent: 'kubectl', sourceIP: '192.0.2.1'});
+}
+
+const body = (text: string) => bodySHA256(readBody(Buffer.from(text), 'application/json'));
+const web = '/api/v1/namespaces/pay/pods/web';
+
+const call: Call = {
+  agent: {username: 'agent:bot', uid: 'u1', issuer: 'https://issuer.example.com'},
+  requirement: {policy: 'pay/agents', rule: 'create-secrets'},
+  operation: operation('POST', '/api/v1/namespaces/pay/secrets?fieldManager=kubectl'),
+  contentType: 'application/json',
+  bodySHA256: body('{"a":1,"b":2}'),
+};
+const exec: Call = {...call, operation: operation('POST', `${web}/exec?command=ls&container=c&stdout=true`)};
+
+test('digests are stable: a change here makes every open grant worthless', () => {
+  expect(callDigest(call)).toBe('fb1dbccd1c07162471c0ebaf3ff42622b836e43a26c488cc6c54a91d3a259c1b');
+  expect(objectDigest(call)).toBe('21af4197f62c13011d06d57021f947c8e8cf8ad81351b15b8a0edeb6f5ef0975');
+});
+
+describe('a grant Once', () => {
+  test('matches the same call again', () => {
+    const again = {...call, bodySHA256: body(' {"b":2, "a":1} '), agent: {...call.agent}};
+    expect(callDigest(again)).toBe(callDigest(call));
+  });
+
+  test.each<[string, Partial<Call>]>([
+    ['username', {agent: {...call.agent, username: 'agent:other'}}],
+    ['uid', {agent: {...call.agent, uid: 'u2'}}],
+    ['issuer', {agent: {...call.agent, issuer: 'https://other.example.com'}}],
+    ['policy', {requirement: {...call.requirement, policy: 'other/agents'}}],
+    ['rule', {requirement: {...call.requirement, rule: 'other'}}],
+    ['method', {operation: operation('PUT', '/api/v1/namespaces/pay/secrets?fieldManager=kubectl')}],
+    ['path', {operation: operation('POST', '/api/v1/namespaces/other/secrets?fieldManager=kubectl')}],
+    ['query', {operation: operation('POST', '/api/v1/namespaces/pay/secrets')}],
+    ['content type', {contentType: 'application/yaml'}],
+    ['body', {bodySHA256: body('{"a":1,"b":3}')}],
+    ['way to write a number', {bodySHA256: body('{"a":1,"b":2.0}')}],
+    ['absence of a body', {bodySHA256: body('')}],
+  ])('does not match another %s', (_, change) => {
+    expect(callDigest({...call, ...change})).not.toBe(callDigest(call));
+  });
+});
+
+describe('a grant Window', () => {
+  test.each<[string, Call, Partial<Call>]>([
+    ['another body', call, {bodySHA256: body('{}'), contentType: 'application/yaml'}],
+    ['another query', call, {operation: operation('POST', '/api/v1/namespaces/pay/secrets')}],
+    ['another output stream', exec, {operation: operation('POST', `${web}/exec?command=ls&container=c`)}],
+  ])('matches %s', (_, granted, change) => {
+    expect(objectDigest({...granted, ...change})).toBe(objectDigest(granted));
+  });
+
+  test.each<[string, string, string]>([
+    ['verb', `${web}`, 'DELETE'],
+    ['namespace', '/api/v1/namespaces/other/pods/web/exec?command=ls&container=c', 'POST'],
+    ['name', '/api/v1/namespaces/pay/pods/db/exec?command=ls&container=c', 'POST'],
+    ['subresource', `${web}/attach?command=ls&container=c`, 'POST'],
+    ['resource', '/api/v1/namespaces/pay/services/web/exec?command=ls&container=c', 'POST'],
+    ['group', '/apis/example.com/v1/namespaces/pay/pods/web/exec?command=ls&container=c', 'POST'],
+    ['command', `${web}/exec?command=rm&container=c`, 'POST'],
+    ['container', `${web}/exec?command=ls&container=d`, 'POST'],
+    ['input', `${web}/exec?command=ls&container=c&stdin=1`, 'POST'],
+  ])('does not match another %s', (_, url, method) => {
+    expect(objectDigest({...exec, operation: operation(method, url)})).not.toBe(objectDigest(exec));
+  });
+
+  test.each([
+    ['the path behind a proxy', `${web}/proxy/status`, `${web}/proxy/admin`],
+    ['a path that is no resource', '/logs/a', '/logs/b'],
+    ['a command split elsewhere', `${web}/exec?command=a&command=b`, `${web}/exec?command=a%22%2C%22b`],
+    ['a real run of a dry one', '/api/v1/namespaces/pay/pods?dryRun=All', '/api/v1/namespaces/pay/pods'],
+  ])('does not match %s', (_, left, right) => {
+    const digest = (url: string) => objectDigest({...call, operation: operation('POST', url)});
+    expect(digest(left)).not.toBe(digest(right));
+  });
+});
+
+test('no body has no digest, and opaque bytes are digested as they are', () => {
+  expect(body('')).toBe('');
+  expect(bodySHA256(readBody(Buffer.from('abc'), 'text/plain'))).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  );
+});

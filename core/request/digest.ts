@@ -1,0 +1,95 @@
+import {createHash} from 'node:crypto';
+import type {Agent} from './agent.ts';
+import type {Body} from './body.ts';
+import type {Operation} from './operation.ts';
+
+/** The rule that asks for approval. */
+export interface DigestRequirement {
+  /** `namespace/name`. */
+  readonly policy: string;
+  readonly rule: string;
+}
+
+/** What a digest says who it is about: the same token subject, whatever token. */
+export type DigestAgent = Pick<Agent, 'username' | 'uid' | 'issuer'>;
+
+export interface Call {
+  readonly agent: DigestAgent;
+  readonly requirement: DigestRequirement;
+  readonly operation: Operation;
+  /** The Content-Type header as received; "" where there is none. */
+  readonly contentType: string;
+  /** From {@link bodySHA256}. */
+  readonly bodySHA256: string;
+}
+
+/**
+ * Binds a grant Once: the same agent, rule and call, to the byte of the target and the value of the body.
+ *
+ * @returns lower-case hex sha256
+ */
+export function callDigest({agent, requirement, operation, contentType, bodySHA256}: Call): string {
+  const {path, query} = splitTarget(operation.requestURI);
+  return sha256(
+    encode('lockkeeper.dev/call/v1', agent, requirement, [
+      operation.method,
+      path,
+      query,
+      contentType,
+      bodySHA256,
+      operation.command,
+    ]),
+  );
+}
+
+/**
+ * Binds a grant Window: the same agent and rule, and the same operation on the same object, whatever the body and the
+ * rest of the query. What turns an operation into another one counts: a dry run into a real one, a command without
+ * input into a shell, the path behind a proxy subresource, a path that is no resource.
+ *
+ * @returns lower-case hex sha256
+ */
+export function objectDigest({agent, requirement, operation}: Omit<Call, 'contentType' | 'bodySHA256'>): string {
+  return sha256(
+    encode('lockkeeper.dev/object/v1', agent, requirement, [
+      operation.verb,
+      operation.apiGroup,
+      operation.resource,
+      operation.subresource,
+      operation.namespace,
+      operation.name,
+      operation.isResourceRequest ? operation.parts.slice(3) : operation.path,
+      operation.command,
+      operation.container,
+      operation.stdin,
+      operation.tty,
+      operation.dryRun,
+    ]),
+  );
+}
+
+/** Lower-case hex sha256 of the canonical body; "" where there is none. */
+export function bodySHA256(body: Body): string {
+  return body.kind === 'Empty' ? '' : sha256(body.canonical);
+}
+
+/** A JSON array: no two lists of fields have the same text. */
+function encode(
+  version: string,
+  agent: DigestAgent,
+  requirement: DigestRequirement,
+  fields: readonly unknown[],
+): string {
+  const {username, uid, issuer} = agent;
+  return JSON.stringify([version, username, uid, issuer, requirement.policy, requirement.rule, ...fields]);
+}
+
+function splitTarget(requestURI: string): {path: string; query: string} {
+  const question = requestURI.indexOf('?');
+  if (question === -1) return {path: requestURI, query: ''};
+  return {path: requestURI.slice(0, question), query: requestURI.slice(question + 1)};
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
