@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {access, constants} from 'node:fs/promises';
+import {access, constants, stat} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';
@@ -84,15 +84,17 @@ async function cached(names: readonly BinaryName[], options: FindBinariesOptions
 }
 
 async function missingIn(directory: string, names: readonly BinaryName[]): Promise<BinaryName[]> {
-  const executable = await Promise.all(
-    names.map((name) =>
-      access(path.join(directory, name), constants.X_OK).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
+  const executable = await Promise.all(names.map((name) => isExecutableFile(path.join(directory, name))));
   return names.filter((_, index) => !executable[index]);
+}
+
+async function isExecutableFile(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function inDirectory(directory: string, names: readonly BinaryName[]): Binaries {

@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {mkdir, mkdtemp, readFile, rename, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import type {BinaryName} from './binaries.ts';
@@ -29,6 +29,7 @@ export async function buildBinaries(options: BuildOptions): Promise<void> {
     const missing = await options.missing();
     if (missing.length === 0) return;
     log(`Building ${missing.join(', ')} (${kubernetesVersion}) with Go into ${directory}: once, some minutes.`);
+    await removeRemains(directory);
     const work = await mkdtemp(path.join(directory, '.build-'));
     try {
       for (const name of missing) {
@@ -40,6 +41,12 @@ export async function buildBinaries(options: BuildOptions): Promise<void> {
       await rm(work, {recursive: true, force: true});
     }
   });
+}
+
+/** Of a build that was killed, which may be somebody's Ctrl-C. */
+async function removeRemains(directory: string): Promise<void> {
+  const remains = (await readdir(directory)).filter((name) => name.startsWith('.build-'));
+  for (const name of remains) await rm(path.join(directory, name), {recursive: true, force: true});
 }
 
 /** Runs `go` in a directory and gives its standard output. */
@@ -70,7 +77,7 @@ async function requireGo(go: Go, missing: readonly BinaryName[]): Promise<void> 
 }
 
 async function buildKubernetes(go: Go, work: string, name: BinaryName): Promise<void> {
-  const module = path.join(work, 'kubernetes');
+  const module = path.join(work, 'kubernetes-module');
   await mkdir(module, {recursive: true});
   await runGo(name, async () => {
     const downloaded = await go(module, ['mod', 'download', '-json', `k8s.io/kubernetes@${kubernetesVersion}`]);
@@ -85,7 +92,7 @@ async function buildKubernetes(go: Go, work: string, name: BinaryName): Promise<
 }
 
 async function buildEtcd(go: Go, work: string): Promise<void> {
-  const module = path.join(work, 'etcd');
+  const module = path.join(work, 'etcd-module');
   await mkdir(module, {recursive: true});
   await runGo('etcd', async () => {
     await writeFile(path.join(module, 'go.mod'), 'module lockkeeper.dev/cluster\n');

@@ -7,6 +7,7 @@ import {
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Name,
   SubjectAlternativeNameExtension,
   X509Certificate,
   X509CertificateGenerator,
@@ -55,10 +56,7 @@ export async function issueCertificate(
   const signingKey = createPrivateKey(authority.key).toCryptoKey(algorithm, false, ['sign']);
   const certificate = await X509CertificateGenerator.create({
     ...validity(),
-    subject:
-      subject.usage === 'client'
-        ? [...subject.groups.map((group) => ({O: [group]})), {CN: [subject.user]}]
-        : [{CN: [subject.names[0] ?? 'server']}],
+    subject: distinguishedName(subject),
     issuer: issuer.subjectName,
     publicKey: keys.publicKey,
     signingKey,
@@ -100,6 +98,13 @@ function validity(): {notBefore: Date; notAfter: Date; serialNumber: string} {
     // A leading 1 keeps the serial number positive and without leading zeros (RFC 5280, 4.1.2.2).
     serialNumber: `1${randomBytes(15).toString('hex')}0`,
   };
+}
+
+/** Values are given as UTF8String: a bare string would be read as in RFC 4514, where quotes and `#` have a meaning. */
+function distinguishedName(subject: CertificateSubject): Name {
+  const commonName = subject.usage === 'client' ? subject.user : (subject.names[0] ?? 'server');
+  const organizations = subject.usage === 'client' ? subject.groups : [];
+  return new Name([...organizations.map((utf8String) => ({O: [{utf8String}]})), {CN: [{utf8String: commonName}]}]);
 }
 
 function privatePem(key: webcrypto.CryptoKey): string {

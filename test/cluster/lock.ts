@@ -12,7 +12,7 @@ const staleMilliseconds = 30_000;
  */
 export async function withLock<T>(directory: string, log: (line: string) => void, work: () => Promise<T>): Promise<T> {
   for (let told = false; !(await acquire(directory)); told = true) {
-    if (!told) log(`Waiting for another process that holds ${directory}...`);
+    if (!told) log(`Waiting for the process that holds ${directory} (one that was killed: half a minute)...`);
     await sleep(500);
   }
   const heartbeat = setInterval(() => {

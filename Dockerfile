@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+# One image for the proxy, the operator and the command line: `command: [lockkeeper-proxy]`, `[lockkeeper-operator]` or
+# `[lockkeeper]`. It runs as any user and on a read-only root file system.
+
+FROM node:26-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.base.json tsconfig.build.json ./
+COPY core core
+COPY operator operator
+COPY proxy proxy
+COPY cli cli
+RUN npm run build
+
+FROM node:26-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+FROM node:26-slim
+WORKDIR /app
+ENV NODE_ENV=production
+# `exec`: node is process 1 and gets the SIGTERM that begins the drain.
+RUN for entry in lockkeeper-proxy:proxy lockkeeper-operator:operator lockkeeper:cli; do \
+      file="/usr/local/bin/${entry%%:*}"; \
+      printf '#!/bin/sh\nexec node --enable-source-maps /app/dist/%s/main.js "$@"\n' "${entry##*:}" > "$file"; \
+      chmod 755 "$file"; \
+    done
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json LICENSE ./
+# By number: `runAsNonRoot` cannot judge a name.
+USER 65532:65532
+CMD ["lockkeeper", "--help"]

@@ -1,0 +1,57 @@
+# Every target sets up what it needs first and may be run again; set-up that stands is not done twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The machine's Node may be older than the one that the project runs on; npm scripts find the right one by themselves.
+node := node_modules/.bin/node
+installed := node_modules/.package-lock.json
+
+# A cluster is touched only when it is named here and now: make run KUBECONFIG=file. What the shell happens to export,
+# and ~/.kube/config, are somebody's own.
+unexport KUBECONFIG
+ifeq ($(origin KUBECONFIG),command line)
+  kubeconfig_flag := --kubeconfig '$(abspath $(KUBECONFIG))'
+  cluster_needs := $(installed)
+else
+  cluster_needs := binaries
+endif
+
+.PHONY: help demo run test lint bench cluster cluster-down binaries
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do \
+	  printf '  make %-14s%s\n' "$$name" "$$does"; done
+
+demo: $(cluster_needs) ## bring up a cluster, the operator and the gateway, and play the story of the README
+	@npm run --silent demo -- $(kubeconfig_flag)
+
+run: $(cluster_needs) ## keep them up and print a line for each decision; KUBECONFIG=file for a cluster of yours, RUN_FLAGS=--json
+	@npm run --silent run -- $(kubeconfig_flag) $(RUN_FLAGS)
+
+test: binaries ## all tests; TEST_FLAGS=core/policy for some
+	@npm run --silent test -- $(TEST_FLAGS)
+
+lint: $(installed) ## format, lint and types
+	@npm run --silent lint
+
+bench: binaries ## the measurements of docs/performance.md
+	@npm run --silent bench
+
+cluster: $(installed) ## start a local Kubernetes API server that stays
+	@$(node) test/cluster/keep.ts up
+
+cluster-down: $(installed) ## end it, with no trace
+	@$(node) test/cluster/keep.ts down
+
+# Apart from the targets that need them, so that a build of some minutes is seen, and a missing Go said in one sentence.
+binaries: $(installed)
+	@$(node) test/cluster/keep.ts binaries
+
+$(installed): package-lock.json
+	@command -v npm > /dev/null || { echo 'npm was not found: install Node.js 20 or newer (https://nodejs.org).' >&2; exit 1; }
+	@node -e 'const [major] = process.versions.node.split("."); if (major < 20) { \
+	  console.error(`Node.js $${process.version} is too old: install 20 or newer (https://nodejs.org).`); process.exit(1); }'
+	@npm ci --no-progress
+	@touch $@
