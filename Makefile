@@ -51,7 +51,7 @@ binaries: $(installed)
 
 $(installed): package-lock.json
 	@command -v npm > /dev/null || { echo 'npm was not found: install Node.js 20 or newer (https://nodejs.org).' >&2; exit 1; }
-	@node -e 'const [major] = process.versions.node.split("."); if (major < 20) { \
-	  console.error(`Node.js $${process.version} is too old: install 20 or newer (https://nodejs.org).`); process.exit(1); }'
+	@version=$$(node --version) && major=$${version#v} && major=$${major%%.*}; if [ "$$major" -lt 20 ]; then \
+	  echo "Node.js $$version is too old: install 20 or newer (https://nodejs.org)." >&2; exit 1; fi
 	@npm ci --no-progress
 	@touch $@
