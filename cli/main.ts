@@ -1,0 +1,20 @@
+import {Command} from 'commander';
+import {auditCommand} from './audit/command.ts';
+import {tokenCommand} from './token/command.ts';
+
+/** The whole `lockkeeper` command line; docs/reference/flags.md is made from it. */
+export function lockkeeperCommand(): Command {
+  return new Command('lockkeeper')
+    .description('Tools for who works with Lockkeeper: tokens for agents, evidence for auditors.')
+    .addCommand(tokenCommand())
+    .addCommand(auditCommand());
+}
+
+if (import.meta.main) {
+  try {
+    await lockkeeperCommand().parseAsync();
+  } catch (error) {
+    process.stderr.write(`lockkeeper: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

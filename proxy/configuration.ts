@@ -1,0 +1,146 @@
+import {Command, InvalidArgumentError, Option} from 'commander';
+import {durationSeconds} from '../core/policy/duration.ts';
+import {type ListenAddress, type LogLevel, logLevels, parseFlags, parseListenAddress} from '../serve/flags.ts';
+
+const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The proxy's settings, one for each flag. */
+export interface ProxyConfiguration {
+  /** How it forwards: by impersonation, or as its own ServiceAccount. */
+  readonly mode: 'gateway' | 'sidecar';
+  readonly listenAddress: ListenAddress;
+  readonly metricsAddress: ListenAddress;
+  readonly tlsCertificateFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly upstreamUrl: string;
+  readonly upstreamCaFile: string;
+  readonly upstreamTokenFile: string;
+  readonly authenticationConfig: string;
+  readonly serviceAccountIssuer?: string;
+  readonly maximumTokenLifetimeSeconds: number;
+  readonly controlUrl: string;
+  readonly controlCaFile?: string;
+  readonly controlTokenFile: string;
+  readonly maximumStalenessSeconds: number;
+  readonly auditLogFile: string;
+  readonly proxyId: string;
+  readonly maximumBodyBytes: number;
+  readonly maximumRequestsInFlight: number;
+  readonly drainSeconds: number;
+  readonly logLevel: LogLevel;
+}
+
+/** The proxy's command line; also what the reference of its flags is made from. */
+export function proxyProgram(hostname: string): Command {
+  return new Command('lockkeeper-proxy')
+    .description(
+      'Puts the Kubernetes API calls of AI agents behind policy: authenticates, decides, records, forwards, masks.',
+    )
+    .addOption(
+      new Option('--mode <mode>', "gateway: forward by impersonation; sidecar: forward as the pod's own ServiceAccount")
+        .choices(['gateway', 'sidecar'])
+        .default('gateway'),
+    )
+    .option(
+      '--listen-address <host:port>',
+      'where agents connect, over HTTPS; an empty host means every address of the machine',
+      parseListenAddress,
+      {host: '::', port: 8443},
+    )
+    .option(
+      '--metrics-address <host:port>',
+      'where /metrics, /healthz and /readyz are served, over HTTP',
+      parseListenAddress,
+      {
+        host: '::',
+        port: 8080,
+      },
+    )
+    .requiredOption(
+      '--tls-certificate-file <file>',
+      'certificate chain shown to agents, PEM; read again when it changes',
+    )
+    .requiredOption('--tls-private-key-file <file>', 'private key of that certificate, PEM')
+    .option('--upstream-url <url>', 'the Kubernetes API server', parseOrigin, 'https://kubernetes.default.svc')
+    .option('--upstream-ca-file <file>', 'authority of the API server, PEM', `${serviceAccountDirectory}/ca.crt`)
+    .option(
+      '--upstream-token-file <file>',
+      'bearer token of the proxy at the API server; read again when it rotates',
+      `${serviceAccountDirectory}/token`,
+    )
+    .requiredOption(
+      '--authentication-config <file>',
+      'AuthenticationConfiguration (apiserver.config.k8s.io) that says whose tokens are accepted; reloaded when it changes',
+    )
+    .option(
+      '--service-account-issuer <url>',
+      "the cluster's own issuer of ServiceAccount tokens: the one issuer of the file whose tokens may name ServiceAccounts",
+    )
+    .option('--maximum-token-lifetime <duration>', 'tokens made to live longer are refused', parseDuration, 3600)
+    .requiredOption('--control-url <url>', "the operator's control API", parseOrigin)
+    .option('--control-ca-file <file>', "authority of the control API, PEM (default: the system's)")
+    .option(
+      '--control-token-file <file>',
+      'ServiceAccount token of audience lockkeeper-operator',
+      '/var/run/secrets/lockkeeper/control/token',
+    )
+    .option(
+      '--maximum-staleness <duration>',
+      'writes are refused when the operator was not heard for longer',
+      parseDuration,
+      300,
+    )
+    .requiredOption('--audit-log-file <file>', 'the audit log: one JSON object a line, hash chained')
+    .option('--proxy-id <name>', 'names this proxy to the operator and begins the name of its audit chain', hostname)
+    .option('--maximum-body-bytes <bytes>', 'largest request body that policy reads', parseCount, 3 * 1024 * 1024)
+    .option(
+      '--maximum-requests-in-flight <count>',
+      'calls under way at once, long-running ones left out; more get 429',
+      parseCount,
+      1000,
+    )
+    .option('--drain <duration>', 'how long calls under way may take to end when the proxy stops', parseDuration, 30)
+    .addOption(
+      new Option('--log-level <level>', 'least severe level that is logged').choices(logLevels).default('info'),
+    );
+}
+
+/**
+ * Reads the command line.
+ *
+ * @param args without the interpreter and the script
+ * @throws ConfigurationError, HelpShown
+ */
+export function parseConfiguration(args: readonly string[], hostname: string): ProxyConfiguration {
+  type Unnamed = 'maximumTokenLifetimeSeconds' | 'maximumStalenessSeconds' | 'drainSeconds';
+  const {maximumTokenLifetime, maximumStaleness, drain, ...rest} = parseFlags<
+    Omit<ProxyConfiguration, Unnamed> & {maximumTokenLifetime: number; maximumStaleness: number; drain: number}
+  >(args, proxyProgram(hostname));
+  return {
+    ...rest,
+    maximumTokenLifetimeSeconds: maximumTokenLifetime,
+    maximumStalenessSeconds: maximumStaleness,
+    drainSeconds: drain,
+  };
+}
+
+function parseOrigin(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+    throw new InvalidArgumentError('Want https://host:port without a path.');
+  }
+  return url.origin;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Want a whole number above 0.');
+  return count;
+}
+
+/** Gives seconds. */
+function parseDuration(text: string): number {
+  const seconds = durationSeconds(text);
+  if (seconds === undefined) throw new InvalidArgumentError('Want a duration such as 30s, 5m or 1h30m.');
+  return seconds;
+}

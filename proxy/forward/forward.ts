@@ -1,0 +1,80 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import {PassThrough, pipeline, type Readable} from 'node:stream';
+import type {Permitted} from '../../core/policy/permitted.ts';
+import {announcesBody} from '../path/body.ts';
+import type {Call, Next} from '../path/call.ts';
+import type {Credential} from './credential.ts';
+import {type IdentityHeaders, upstreamHeaders} from './headers.ts';
+import {isLongRunning} from './longrunning.ts';
+import {type BodyReader, Relay} from './relay.ts';
+import type {Transport} from './transport.ts';
+
+/** A call that was decided, approved where it had to be and put on record: all that may leave the proxy. */
+export interface Dispatchable {
+  readonly permitted: Permitted;
+  /** The body where a filter had to read it; undefined: it is streamed from the request. */
+  readonly body: Buffer | undefined;
+  /** What to ask upstream for. */
+  readonly accept: string | undefined;
+  readonly openBody: (statusCode: number, headers: IncomingHttpHeaders) => BodyReader;
+}
+
+export interface ForwardDependencies {
+  /** For calls that end soon. */
+  readonly pooled: Transport;
+  /** For calls that last: many share a connection. */
+  readonly multiplexed: Transport;
+  readonly identity: IdentityHeaders;
+  readonly credential: Credential;
+  /** Responses that last, so that draining can end them cleanly. */
+  readonly longRunning: Set<Relay>;
+}
+
+/** Sends the call upstream and carries the answer back. Takes only what the decision permitted. */
+export function forward(deps: ForwardDependencies): Next<Dispatchable> {
+  return async (call, {permitted, body, accept, openBody}) => {
+    const {operation, agent} = permitted;
+    const headers = upstreamHeaders(call.request.headers, deps.identity(agent), {
+      authorization: deps.credential.authorization,
+      accept,
+      auditID: call.record.auditID,
+    });
+    const request = {
+      method: operation.method,
+      path: operation.requestURI,
+      headers,
+      body: body ?? bodyStream(call, headers),
+    };
+    if (!isLongRunning(operation)) {
+      const relay = new Relay(call.response, openBody);
+      deps.pooled.send(request, relay);
+      return relay.done;
+    }
+    const relay = new Relay(call.response, openBody, (statusCode) => call.record.responseStarted(statusCode));
+    deps.longRunning.add(relay);
+    try {
+      deps.multiplexed.send(request, relay);
+      await relay.done;
+    } finally {
+      deps.longRunning.delete(relay);
+    }
+  };
+}
+
+/**
+ * The request's body as a stream, framed anew: by its declared length, else by chunks.
+ *
+ * It passes through a stream of our own, because a transport destroys the body of a call that failed, and with it
+ * would go the connection on which the agent waits for the Status.
+ */
+function bodyStream(call: Call, headers: string[]): Readable | undefined {
+  const {request} = call;
+  if (!announcesBody(request)) return undefined;
+  const length = request.headers['content-length'];
+  if (length !== undefined) headers.push('content-length', length);
+  const shield = new PassThrough();
+  pipeline(request, shield, (error) => {
+    if (error) request.resume();
+  });
+  return shield;
+}

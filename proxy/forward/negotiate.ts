@@ -1,0 +1,71 @@
+/** A media type that the maskers read, or why it cannot be passed on. */
+export type Readable = {readonly mediaType: 'json' | 'text'} | {readonly unreadable: string};
+
+const rememberedAccepts = 256;
+
+/**
+ * Gives the `Accept` to ask upstream for, so that the answer can be read: protobuf and CBOR fall away where the client
+ * also takes JSON. `undefined` where nothing readable is left, which is a 406.
+ *
+ * Clients send a handful of values, so the answers are remembered.
+ */
+export function acceptNegotiator(): (accept: string | undefined) => string | undefined {
+  const remembered = new Map<string, string | undefined>();
+  return (accept) => {
+    if (accept === undefined || accept === '') return 'application/json';
+    if (remembered.has(accept)) return remembered.get(accept);
+    const answer = readableAccept(accept);
+    if (remembered.size >= rememberedAccepts) remembered.clear();
+    remembered.set(accept, answer);
+    return answer;
+  };
+}
+
+function readableAccept(accept: string): string | undefined {
+  const kept: string[] = [];
+  for (const entry of accept.split(',')) {
+    const type = baseType(entry);
+    if (type === '*/*' || type === 'application/*') kept.push('application/json', entry.trim());
+    else if (type === 'text/*' || kind(type) !== undefined) kept.push(entry.trim());
+  }
+  return kept.length === 0 ? undefined : kept.join(', ');
+}
+
+/** Whether a response with these headers can be masked. Source: RFC 9110, 8.3 and 8.4. */
+export function readableResponse(contentType: string | undefined, contentEncoding: string | undefined): Readable {
+  if (contentEncoding !== undefined && contentEncoding !== '' && contentEncoding !== 'identity') {
+    return {unreadable: `content encoding "${contentEncoding}"`};
+  }
+  if (contentType === 'application/json') return {mediaType: 'json'};
+  if (contentType === undefined) return {unreadable: 'no Content-Type'};
+  const mediaType = kind(baseType(contentType));
+  if (mediaType === undefined) return {unreadable: `media type "${contentType}"`};
+  const charset = parameter(contentType, 'charset');
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'us-ascii')
+    return {unreadable: `charset "${charset}"`};
+  return {mediaType};
+}
+
+function baseType(value: string): string {
+  const end = value.indexOf(';');
+  return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase();
+}
+
+function kind(type: string): 'json' | 'text' | undefined {
+  if (type === 'application/json' || (type.startsWith('application/') && type.endsWith('+json'))) return 'json';
+  if (type.startsWith('text/') || type === 'application/openmetrics-text') return 'text';
+  return undefined;
+}
+
+function parameter(value: string, name: string): string | undefined {
+  for (const part of value.split(';').slice(1)) {
+    const equals = part.indexOf('=');
+    if (equals === -1 || part.slice(0, equals).trim().toLowerCase() !== name) continue;
+    return part
+      .slice(equals + 1)
+      .trim()
+      .replaceAll('"', '')
+      .toLowerCase();
+  }
+  return undefined;
+}

@@ -1,0 +1,183 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import type {ServedResponse} from '../path/call.ts';
+import {Refusal} from '../path/refusal.ts';
+import {downstreamHeaders} from './headers.ts';
+import type {ResponseController, ResponseHandler} from './transport.ts';
+
+/** What the bytes of one response pass through: masking, or nothing. Its output is as long as its input. */
+export interface BodyReader {
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
+  end(emit: (bytes: Buffer) => void): void;
+}
+
+/** Looks at the head of the response and says how its body is read; throws a Refusal where it must not pass. */
+export type OpenBody = (statusCode: number, headers: IncomingHttpHeaders) => BodyReader;
+
+/** Told once the head of the response has gone out. */
+export type Started = (statusCode: number) => void;
+
+/** Why a relay ended before the response did. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+  readonly code = 'ClientGone';
+}
+
+/**
+ * Carries one response from the API server to the agent with backpressure, and its end both ways: an agent that goes
+ * away cancels the call upstream; a response that breaks off destroys the agent's stream, so that a truncated list
+ * never looks whole.
+ *
+ * `done` settles once: resolved when all was written, rejected with a Refusal while an answer can still be given, and
+ * with any other error when the response had begun.
+ */
+export class Relay implements ResponseHandler {
+  readonly done: Promise<void>;
+  readonly #response: ServedResponse;
+  readonly #openBody: OpenBody;
+  readonly #started: Started | undefined;
+  #resolve: () => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #settled = false;
+  #controller: ResponseController | undefined;
+  #body: BodyReader | undefined;
+  /** Bytes still to come of a body whose length is known; -1 where it is not. */
+  #remaining = -1;
+  /** Read but not written yet, so that the last bytes go out together with the end. */
+  #pending: Buffer | undefined;
+  #blocked = false;
+
+  constructor(response: ServedResponse, openBody: OpenBody, started?: Started) {
+    this.#response = response;
+    this.#openBody = openBody;
+    this.#started = started;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    response.once('close', this.#onClose);
+  }
+
+  /** Ends the call from this side, for example because the proxy is going down. */
+  finish(): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#response.end();
+    this.#controller?.abort(new ClientGone('the proxy is draining'));
+  }
+
+  onRequestStart(controller: ResponseController): void {
+    this.#controller = controller;
+    if (this.#settled) controller.abort(new ClientGone('the agent went away'));
+  }
+
+  onResponseStart(controller: ResponseController, statusCode: number, headers: IncomingHttpHeaders): void {
+    if (this.#settled || statusCode < 200) return;
+    try {
+      this.#body = this.#openBody(statusCode, headers);
+      const length = headers['content-length'];
+      this.#remaining = length === undefined ? -1 : Number(length);
+      this.#response.writeHead(statusCode, downstreamHeaders(headers));
+      if (this.#started !== undefined) {
+        this.#response.flushHeaders();
+        this.#started(statusCode);
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+      controller.abort(error as Error);
+    }
+  }
+
+  onResponseData(controller: ResponseController, chunk: Buffer): void {
+    if (this.#settled || this.#body === undefined) return;
+    try {
+      this.#body.push(chunk, this.#emit);
+      if (this.#remaining >= 0) {
+        this.#remaining -= chunk.length;
+        if (this.#remaining === 0) {
+          this.onResponseEnd();
+          return;
+        }
+      }
+      this.#flush();
+    } catch (error) {
+      // Masking failed: not one byte more.
+      this.#fail(error as Error);
+      controller.abort(error as Error);
+      return;
+    }
+    if (this.#blocked) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled) return;
+    try {
+      this.#body?.end(this.#emit);
+      if (this.#pending === undefined) this.#response.end();
+      else this.#response.end(this.#pending);
+      this.#pending = undefined;
+      this.#settle();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  onResponseError(_controller: ResponseController, error: Error): void {
+    this.#fail(error);
+  }
+
+  readonly #emit = (bytes: Buffer): void => {
+    this.#flush();
+    this.#pending = bytes;
+  };
+
+  #flush(): void {
+    if (this.#pending === undefined) return;
+    const bytes = this.#pending;
+    this.#pending = undefined;
+    if (this.#response.write(bytes) || this.#blocked) return;
+    this.#blocked = true;
+    this.#response.once('drain', () => {
+      this.#blocked = false;
+      this.#controller?.resume();
+    });
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#settled) return;
+    const gone = new ClientGone('the agent went away');
+    this.#settled = true;
+    this.#reject(gone);
+    this.#controller?.abort(gone);
+  };
+
+  #settle(): void {
+    this.#settled = true;
+    this.#response.removeListener('close', this.#onClose);
+    this.#resolve();
+  }
+
+  #fail(error: Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#response.removeListener('close', this.#onClose);
+    this.#reject(this.#response.headersSent ? error : upstreamRefusal(error));
+  }
+}
+
+/** What the agent is told of a call that never got an answer. */
+function upstreamRefusal(error: Error): Refusal {
+  if (error instanceof Refusal) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
+    return new Refusal('UpstreamTimeout', 504, 'the API server did not answer in time', {cause: error});
+  }
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'EHOSTUNREACH') {
+    return new Refusal('UpstreamUnavailable', 503, `the API server cannot be reached (${code})`, {
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
+  return new Refusal('UpstreamUnavailable', 502, `the API server's answer could not be read (${code || error.name})`, {
+    cause: error,
+  });
+}

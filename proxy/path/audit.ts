@@ -1,0 +1,102 @@
+import {randomUUID} from 'node:crypto';
+import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
+import {ClientGone} from '../forward/relay.ts';
+import type {Metrics} from '../serve/metrics.ts';
+import {answer, refusalOf} from './answer.ts';
+import {Call, type Next, type ServedRequest, type ServedResponse} from './call.ts';
+import type {Refusal} from './refusal.ts';
+
+export interface AuditDependencies {
+  readonly recorder: RecorderDependencies;
+  readonly metrics: Metrics;
+  /** Told of errors that are the proxy's own. */
+  readonly onInternalError: (error: unknown) => void;
+}
+
+/** Serves one request; never rejects. */
+export type Serve = (request: ServedRequest, response: ServedResponse) => Promise<void>;
+
+/** nginx's code for a client that did not wait for its answer; HTTP has none. */
+const clientGoneCode = 499;
+
+/**
+ * Opens first and closes last: whatever happens inside, the call has its outcome on record and the agent has its
+ * answer, or a stream that visibly broke off.
+ */
+export function withAudit({recorder, metrics, onInternalError}: AuditDependencies, next: Next<void>): Serve {
+  return async (request, response) => {
+    const receivedAtMicroseconds = recorder.now();
+    const record = new CallRecord(recorder, {
+      auditID: randomUUID(),
+      receivedAtMicroseconds,
+      request: {
+        isResourceRequest: false,
+        verb: (request.method ?? '').toLowerCase(),
+        requestURI: request.url ?? '',
+        userAgent: request.headers['user-agent'] ?? '',
+        sourceIP: request.socket?.remoteAddress ?? '',
+      },
+    });
+    const call = new Call(request, response, record);
+    let outcome = 'Forwarded';
+    try {
+      await next(call);
+      record.outcome({code: response.statusCode, ...findings(call)});
+    } catch (error) {
+      outcome = await conclude(call, error);
+    }
+    const code = outcome === 'ClientGone' && !response.headersSent ? clientGoneCode : response.statusCode;
+    metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, call.masked);
+  };
+
+  /** Puts a call that did not end well on record and tells the agent; gives the outcome for metrics. */
+  async function conclude(call: Call, error: unknown): Promise<string> {
+    const {response} = call;
+    if (error instanceof ClientGone) {
+      const code = response.headersSent ? response.statusCode : clientGoneCode;
+      await recordEnd(call, code, undefined, error.message).catch(onInternalError);
+      return error.code;
+    }
+    if (response.headersSent) {
+      // A response that ends here would look whole.
+      breakOff(response);
+      const reason = error instanceof Error ? error.message : String(error);
+      await recordEnd(call, response.statusCode, undefined, `the response broke off: ${reason}`).catch(onInternalError);
+      return 'BrokenOff';
+    }
+    let refusal = refusalOf(error);
+    if (refusal.code === 'Internal') onInternalError(error);
+    try {
+      await recordEnd(call, refusal.httpStatus, refusal, causeOf(refusal));
+    } catch (recordError) {
+      refusal = refusalOf(recordError);
+    }
+    if (!response.destroyed) answer(response, refusal);
+    return refusal.code;
+  }
+
+  async function recordEnd(call: Call, code: number, refusal: Refusal | undefined, error: string | undefined) {
+    const outcome = {
+      code,
+      ...(refusal && {status: refusal.status()}),
+      ...(error !== undefined && {error}),
+      ...findings(call),
+    };
+    if (call.intended) call.record.outcome(outcome);
+    else await call.record.refused(call.recorded(refusal), outcome);
+  }
+}
+
+function findings({masked, responseObject}: Call) {
+  return {...(masked && {masked}), ...(responseObject !== undefined && {responseObject})};
+}
+
+function causeOf({cause}: Refusal): string | undefined {
+  return cause instanceof Error ? cause.message : undefined;
+}
+
+function breakOff(response: ServedResponse): void {
+  if (response.stream === undefined) response.destroy();
+  // INTERNAL_ERROR: to an HTTP/2 client the stream, not the connection, is broken.
+  else response.stream.close(2);
+}

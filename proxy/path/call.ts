@@ -1,0 +1,57 @@
+import type {IncomingMessage, ServerResponse} from 'node:http';
+import type {ServerHttp2Stream} from 'node:http2';
+import {type AuditedApproval, auditApproved, auditDecision} from '../../core/audit/decision.ts';
+import type {Decision} from '../../core/policy/decision.ts';
+import type {CallRecord, RecordedDecision} from '../audit/recorder.ts';
+import type {Refusal} from './refusal.ts';
+
+/** HTTP/2 requests come through Node's compatibility layer, which is an IncomingMessage with a stream. */
+export type ServedRequest = IncomingMessage & {
+  readonly stream?: ServerHttp2Stream & {readonly endAfterHeaders: boolean};
+};
+export type ServedResponse = ServerResponse & {readonly stream?: ServerHttp2Stream};
+
+/** One request of an agent on its way through the filters, and what the filters found out for the record. */
+export class Call {
+  readonly request: ServedRequest;
+  readonly response: ServedResponse;
+  readonly record: CallRecord;
+  /** For metrics: RequestInfo's verb, once it is known. */
+  verb = '';
+  decision: Decision | undefined;
+  /** The AccessRequests behind the call; `granted` once they were spent on it. */
+  approval: (AuditedApproval & {readonly granted: boolean}) | undefined;
+  /** The request's body as the record holds it, masked. */
+  requestObject: string | undefined;
+  /** The intent is on record: from here on there is an outcome to record too. */
+  intended = false;
+  /** How many values each detector masked in the response so far. */
+  masked: Readonly<Record<string, number>> | undefined;
+  /** The response's body as the record holds it, masked. */
+  responseObject: string | undefined;
+
+  constructor(request: ServedRequest, response: ServedResponse, record: CallRecord) {
+    this.request = request;
+    this.response = response;
+    this.record = record;
+  }
+
+  /** What the record says of the decision; of a call that never came that far, why it was refused. */
+  recorded(refusal?: Refusal): RecordedDecision {
+    const {decision, approval, requestObject} = this;
+    if (decision === undefined) {
+      return {decision: {outcome: 'Refused', reason: refusal?.message ?? ''}, level: 'Metadata'};
+    }
+    return {
+      decision:
+        decision.outcome === 'NeedsApproval' && approval?.granted
+          ? auditApproved(decision, approval)
+          : auditDecision(decision, approval),
+      level: decision.auditLevel,
+      ...(requestObject !== undefined && {requestObject}),
+    };
+  }
+}
+
+/** A filter's successor: takes the call and what the filters before it established. */
+export type Next<T> = (call: Call, established: T) => Promise<void>;

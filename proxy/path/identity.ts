@@ -1,0 +1,14 @@
+import type {Agent} from '../../core/request/agent.ts';
+import type {Authenticator} from '../authenticate/authenticator.ts';
+import {bearerToken} from '../authenticate/bearer.ts';
+import type {Next} from './call.ts';
+
+/** Who calls: the bearer token's agent, or 401. */
+export function withIdentity(authenticator: Authenticator, next: Next<Agent>): Next<void> {
+  return async (call) => {
+    const verdict = authenticator.authenticate(bearerToken(call.request.headers));
+    const agent = verdict instanceof Promise ? await verdict : verdict;
+    call.record.identified(agent);
+    return next(call, agent);
+  };
+}

@@ -1,0 +1,32 @@
+import {type ForwardDependencies, forward} from '../forward/forward.ts';
+import {withApproval} from './approval.ts';
+import {type AuditDependencies, type Serve, withAudit} from './audit.ts';
+import {withCapacity} from './capacity.ts';
+import {withDecision} from './decision.ts';
+import {withIdentity} from './identity.ts';
+import {withIntent} from './intent.ts';
+import {withMasking} from './masking.ts';
+import {withOperation} from './operation.ts';
+
+export interface PathDependencies {
+  readonly audit: AuditDependencies;
+  readonly authenticator: Parameters<typeof withIdentity>[0];
+  readonly capacity: Parameters<typeof withCapacity>[0];
+  readonly decision: Parameters<typeof withDecision>[0];
+  readonly approval: Parameters<typeof withApproval>[0];
+  readonly forward: ForwardDependencies;
+}
+
+/** What happens to a call, in the order in which it happens. */
+export function requestPath(deps: PathDependencies): Serve {
+  // biome-ignore format: it reads top to bottom, one filter a line
+  return withAudit(deps.audit,            // opens first, closes last, whatever happens inside
+    withIdentity(deps.authenticator,      // who: token → agent, or 401
+      withOperation(                      // what: method, path, query → operation, or 400
+        withCapacity(deps.capacity,       // is there room, or 429
+        withDecision(deps.decision,       // may they: bundle → allowed, needs approval, or 403
+          withApproval(deps.approval,     // who says so: AccessRequest → permitted, or 403
+            withIntent(                   // on record before anything leaves, or 503
+              withMasking(                // what comes back, or 406 and 502
+                forward(deps.forward)))))))));
+}

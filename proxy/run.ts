@@ -1,0 +1,143 @@
+import {readFile} from 'node:fs/promises';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {EventEncoder} from '../core/audit/event.ts';
+import {maskText} from '../core/mask/text.ts';
+import {changedCertificate, readCertificate} from '../serve/certificate.ts';
+import {serveObservation} from '../serve/observation.ts';
+import type {ProcessContext} from '../serve/process.ts';
+import {startCheckpoints} from './audit/checkpoint.ts';
+import {type AuditLogHooks, openAuditLog} from './audit/log.ts';
+import {openAuthenticator} from './authenticate/reload.ts';
+import {Bundles} from './authorize/bundles.ts';
+import type {ProxyConfiguration} from './configuration.ts';
+import {ControlClient} from './control/client.ts';
+import {followBundles} from './control/subscription.ts';
+import {tokenFile} from './forward/credential.ts';
+import {impersonation, ownIdentity} from './forward/headers.ts';
+import {multiplexedTransport} from './forward/multiplexed.ts';
+import {pooledTransport} from './forward/pooled.ts';
+import type {Relay} from './forward/relay.ts';
+import {requestPath} from './path/path.ts';
+import {listen} from './serve/listener.ts';
+import {Metrics} from './serve/metrics.ts';
+
+const certificateCheckMilliseconds = 10_000;
+const checkpointMilliseconds = 10_000;
+
+/** Runs the proxy until the signal, then drains it. Rejects where it cannot start; the message says what to mend. */
+export async function runProxy(configuration: ProxyConfiguration, {log, signal}: ProcessContext): Promise<void> {
+  const metrics = new Metrics();
+  const proxy = configuration.proxyId;
+  const certificateFiles = {
+    certificateFile: configuration.tlsCertificateFile,
+    keyFile: configuration.tlsPrivateKeyFile,
+  };
+  let certificate = await readCertificate(certificateFiles);
+  const upstreamCa = await readFile(configuration.upstreamCaFile);
+  const target = {origin: configuration.upstreamUrl, tls: {ca: upstreamCa}};
+  const credential = await tokenFile(configuration.upstreamTokenFile, (error) =>
+    log.warn('upstream token not read again', {error: String(error)}),
+  );
+  const control = new ControlClient({
+    origin: configuration.controlUrl,
+    ca: configuration.controlCaFile === undefined ? undefined : await readFile(configuration.controlCaFile),
+    tokenFile: configuration.controlTokenFile,
+    proxy,
+  });
+  const bundles = new Bundles({maximumStalenessSeconds: configuration.maximumStalenessSeconds, now: Date.now});
+  const auditLog = await openAuditLog(configuration.auditLogFile, {newOrigin: proxy, hooks: auditHooks(metrics, log)});
+  const pooled = pooledTransport(target);
+  const multiplexed = multiplexedTransport(target, Date.now);
+  const longRunning = new Set<Relay>();
+  const authenticator = await openAuthenticator();
+
+  const serve = requestPath({
+    audit: {
+      recorder: {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch},
+      metrics,
+      onInternalError: (error) => log.error('internal error', {error: error instanceof Error ? error.stack : error}),
+    },
+    authenticator,
+    capacity: {maximumRequestsInFlight: configuration.maximumRequestsInFlight, metrics},
+    decision: {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText},
+    approval: {control, proxy, maskText},
+    forward: {
+      pooled,
+      multiplexed,
+      identity: configuration.mode === 'gateway' ? impersonation() : ownIdentity,
+      credential,
+      longRunning,
+    },
+  });
+  const listener = await listen({...configuration.listenAddress, certificate, onRequest: serve});
+  const observation = await serveObservation({
+    ...configuration.metricsAddress,
+    registry: metrics.registry,
+    checks: {
+      bundle: () => bundles.current !== undefined,
+      audit: () => auditLog.available,
+      serving: () => !signal.aborted,
+    },
+  });
+  log.info('serving', {address: listener.address, mode: configuration.mode, upstream: target.origin});
+
+  const checkpoints = startCheckpoints({
+    head: () => auditLog.head(),
+    send: (checkpoint) => control.checkpoint(checkpoint),
+    intervalMilliseconds: checkpointMilliseconds,
+    hooks: {
+      sent: () => metrics.checkpoints.inc({result: 'Sent'}),
+      failed: (error) => {
+        metrics.checkpoints.inc({result: 'Failed'});
+        log.warn('audit checkpoint not sent', {error: error instanceof Error ? error.message : String(error)});
+      },
+    },
+  });
+  const certificateTimer = setInterval(async () => {
+    const changed = await changedCertificate(certificateFiles, certificate, log);
+    if (changed === undefined) return;
+    certificate = changed;
+    listener.setCertificate(changed);
+    log.info('certificate reloaded');
+  }, certificateCheckMilliseconds);
+
+  await followBundles({control, bundles, proxy, log, metrics, random: Math.random, signal});
+
+  clearInterval(certificateTimer);
+  await drain();
+  await checkpoints.stop();
+  await auditLog.close();
+  await observation.close();
+  authenticator.close();
+  credential.close();
+  await Promise.all([pooled.close(), multiplexed.close(), control.close()]);
+
+  /** Lets calls under way end, watches by a clean end of their own; what is left after the time is cut. */
+  async function drain(): Promise<void> {
+    const drained = listener.drain();
+    for (const relay of longRunning) relay.finish();
+    await Promise.race([drained, sleep(configuration.drainSeconds * 1000, undefined, {ref: false})]);
+    listener.destroy();
+  }
+}
+
+/** Wall-clock time with the resolution of the monotonic clock. */
+function microsecondsSinceEpoch(): number {
+  return (performance.timeOrigin + performance.now()) * 1000;
+}
+
+function auditHooks(metrics: Metrics, log: ProcessContext['log']): AuditLogHooks {
+  return {
+    written(lines) {
+      metrics.auditLines.inc(lines);
+      metrics.auditBatchLines.observe(lines);
+    },
+    failed(error) {
+      metrics.auditErrors.inc();
+      log.error('audit log cannot be written, calls are refused', {error: String(error.cause ?? error.message)});
+    },
+    recovered: () => log.info('audit log can be written again'),
+    dropped: () => metrics.auditDroppedLines.inc(),
+    torn: (bytes) => log.warn('unfinished line cut off the audit log', {bytes}),
+  };
+}

@@ -1,0 +1,52 @@
+import {type Command, CommanderError, InvalidArgumentError} from 'commander';
+
+/** An address to listen at; port 0 for any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A flag is missing or cannot be read; the message is one sentence that names it. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'Configuration';
+}
+
+/** The user asked for help, which was printed; nothing is to be run. */
+export class HelpShown extends Error {
+  override readonly name = 'HelpShown';
+  readonly code = 'HelpShown';
+}
+
+/**
+ * Reads a command line into the program's options.
+ *
+ * @param args without the interpreter and the script
+ * @throws ConfigurationError, HelpShown
+ */
+export function parseFlags<T extends object>(args: readonly string[], program: Command): T {
+  program
+    .allowExcessArguments(false)
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({outputError: () => undefined});
+  try {
+    program.parse(args, {from: 'user'});
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) throw new HelpShown(cause.message, {cause});
+    throw new ConfigurationError(cause.message.replace(/^error: /, ''), {cause});
+  }
+  return program.opts<T>();
+}
+
+/** `host:port`, `[IPv6]:port`, or `:port` for every address of the machine. */
+export function parseListenAddress(text: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) throw new InvalidArgumentError('Want host:port, such as 127.0.0.1:9443 or [::1]:9443.');
+  return {host: match[1] ?? (match[2] || '::'), port};
+}
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
