@@ -1,6 +1,6 @@
 import type {MaskingEntry} from '../api/agentaccesspolicy.ts';
 import type {BundleApproval} from './bundle.ts';
-import type {Permitted} from './permitted.ts';
+import type {PendingApproval, Permitted} from './permitted.ts';
 
 export type AuditLevel = 'Metadata' | 'Request' | 'RequestResponse';
 
@@ -9,10 +9,15 @@ export interface RuleReference {
   /** `namespace/name` of the policy; `builtin` for the rules that stand before any policy. */
   readonly policy: string;
   readonly rule: string;
-  /** The rule's message, or what a CEL error said. */
+  /** The rule's message; "" where it has none. */
   readonly message: string;
   /** Set where the rule counted as a match because its CEL failed. */
   readonly error?: string;
+}
+
+/** A rule of a DryRun policy that matched: what it would have done. */
+export interface DryRunMatch extends RuleReference {
+  readonly effect: 'Allow' | 'Deny' | 'RequireApproval';
 }
 
 /** What the response must pass through and how the call is recorded, whatever the outcome. */
@@ -22,7 +27,7 @@ export interface Obligations {
   readonly maskingRefusal: string | undefined;
   readonly auditLevel: AuditLevel;
   /** What DryRun policies would have done. */
-  readonly dryRun: readonly (RuleReference & {readonly effect: 'Allow' | 'Deny' | 'RequireApproval'})[];
+  readonly dryRun: readonly DryRunMatch[];
   readonly revision: string;
 }
 
@@ -54,4 +59,6 @@ export interface Denied extends Obligations {
 export interface NeedsApproval extends Obligations {
   readonly outcome: 'NeedsApproval';
   readonly requirements: readonly ApprovalRequirement[];
+  /** What `approve` makes a Permitted of; only `decide` can construct it. */
+  readonly pending: PendingApproval;
 }

@@ -1,0 +1,169 @@
+import type {OperationPattern, RuleCondition, Subject} from '../api/agentaccesspolicy.ts';
+import type {Bundle, BundleApproval, BundleMasking, BundlePolicy, BundleRule} from './bundle.ts';
+
+/** Reads one value, or throws a Malformed that names its path. */
+type Reader<T> = (value: unknown, path: string) => T;
+
+class Malformed extends Error {}
+
+/** Reads a bundle from decoded JSON. Nothing unknown passes: what this version does not know, it cannot enforce. */
+export function parseBundle(value: unknown): {readonly bundle: Bundle} | {readonly problem: string} {
+  try {
+    return {bundle: bundle(value, '')};
+  } catch (error) {
+    if (error instanceof Malformed) {
+      return {problem: error.message};
+    }
+    throw error;
+  }
+}
+
+const text: Reader<string> = (value, path) => {
+  if (typeof value !== 'string') {
+    throw malformed(path, 'must be a string', value);
+  }
+  return value;
+};
+
+const nonEmptyText: Reader<string> = (value, path) => {
+  if (text(value, path) === '') {
+    throw malformed(path, 'must not be empty', value);
+  }
+  return value as string;
+};
+
+function integer(minimum: number): Reader<number> {
+  return (value, path) => {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum) {
+      throw malformed(path, `must be an integer of at least ${minimum}`, value);
+    }
+    return value;
+  };
+}
+
+function oneOf<const T extends string | number>(...known: readonly T[]): Reader<T> {
+  return (value, path) => {
+    const found = known.find((candidate) => candidate === value);
+    if (found === undefined) {
+      throw malformed(path, `must be one of ${known.join(', ')}`, value);
+    }
+    return found;
+  };
+}
+
+function list<T>(read: Reader<T>, minimumLength = 0): Reader<readonly T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) {
+      throw malformed(path, 'must be a list', value);
+    }
+    if (value.length < minimumLength) {
+      throw malformed(path, `must have at least ${minimumLength} element`, value);
+    }
+    // Not map(): it skips the holes of a sparse array.
+    return Array.from(value, (element, index) => read(element, `${path}[${index}]`));
+  };
+}
+
+/** Every field of `required` must be there, those of `optional` may, no other. */
+function record<R extends object, O extends object = object>(
+  required: {readonly [K in keyof R]: Reader<R[K]>},
+  optional: {readonly [K in keyof O]: Reader<O[K]>} = {} as never,
+): Reader<R & Partial<O>> {
+  const readers = new Map<string, Reader<unknown>>([...Object.entries(required), ...Object.entries(optional)] as never);
+  return (value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw malformed(path, 'must be an object', value);
+    }
+    for (const name of Object.keys(required)) {
+      if (!Object.hasOwn(value, name)) {
+        throw new Malformed(`${join(path, name)}: is missing`);
+      }
+    }
+    const result: Record<string, unknown> = {};
+    for (const [name, member] of Object.entries(value)) {
+      const read = readers.get(name);
+      if (read === undefined) {
+        throw new Malformed(`${join(path, name)}: is not a field that this version knows`);
+      }
+      result[name] = read(member, join(path, name));
+    }
+    return result as R & Partial<O>;
+  };
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function malformed(path: string, rule: string, value: unknown): Malformed {
+  const shown = typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : typeof value;
+  return new Malformed(`${path === '' ? 'bundle' : path}: ${rule}, not ${shown.slice(0, 64)}`);
+}
+
+const names = list(text);
+
+const subject = record<Subject>(
+  {kind: oneOf('User', 'Group', 'ServiceAccount'), name: nonEmptyText},
+  {namespace: nonEmptyText},
+) as Reader<Subject>;
+
+const operationPattern = record<Pick<OperationPattern, 'verbs'>, Omit<OperationPattern, 'verbs'>>(
+  {verbs: list(nonEmptyText, 1) as Reader<string[]>},
+  {
+    apiGroups: names as Reader<string[]>,
+    resources: names as Reader<string[]>,
+    subresources: names as Reader<string[]>,
+    resourceNames: names as Reader<string[]>,
+    namespaces: names as Reader<string[]>,
+    nonResourceURLs: names as Reader<string[]>,
+  },
+);
+
+const condition = record<RuleCondition>({name: text, expression: text});
+
+const approval = record<BundleApproval>({
+  approvers: record({groups: names, users: names}),
+  count: integer(1),
+  expireAfterSeconds: integer(0),
+  grant: oneOf('Once', 'Window'),
+  waitSeconds: integer(0),
+});
+
+const ruleFields = record<Omit<BundleRule, 'approval'>, {approval: BundleApproval}>(
+  {
+    name: nonEmptyText,
+    effect: oneOf('Allow', 'Deny', 'RequireApproval'),
+    operations: list(operationPattern as Reader<OperationPattern>, 1),
+    conditions: list(condition),
+    message: text,
+  },
+  {approval},
+);
+
+const rule: Reader<BundleRule> = (value, path) => {
+  const read = ruleFields(value, path);
+  if ((read.effect === 'RequireApproval') !== (read.approval !== undefined)) {
+    throw new Malformed(`${path}.approval: belongs to RequireApproval and to it alone`);
+  }
+  return read;
+};
+
+const policy = record<BundlePolicy>({
+  namespace: nonEmptyText,
+  name: nonEmptyText,
+  uid: text,
+  generation: integer(0),
+  enforcementMode: oneOf('Enforce', 'DryRun'),
+  subjects: list(subject, 1),
+  rules: list(rule),
+  masking: list(record<BundleMasking>({name: text, detector: text})),
+  auditLevel: oneOf('Metadata', 'Request', 'RequestResponse'),
+});
+
+const bundle = record<Bundle>({
+  schemaVersion: oneOf(1),
+  revision: text,
+  hash: text,
+  rootNamespace: nonEmptyText,
+  policies: list(policy),
+});
