@@ -5,7 +5,8 @@
 FROM node:26-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# Not `npm ci`: see the Makefile.
+RUN npm install --no-save
 COPY tsconfig.base.json tsconfig.build.json ./
 COPY core core
 COPY operator operator
@@ -16,7 +17,7 @@ RUN npm run build
 FROM node:26-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+RUN npm install --no-save --omit=dev
 
 FROM node:26-slim
 WORKDIR /app
