@@ -71,7 +71,8 @@ export interface Subject {
    */
   name: string;
   /**
-   * The namespace of a ServiceAccount. Required for a ServiceAccount, not allowed otherwise.
+   * The namespace of a ServiceAccount, or "*" for any. Required for a ServiceAccount, not allowed
+   * otherwise.
    */
   namespace?: string;
 }
