@@ -55,5 +55,5 @@ $(installed): package-lock.json
 	@command -v npm > /dev/null || { echo 'npm was not found: install Node.js 20 or newer (https://nodejs.org).' >&2; exit 1; }
 	@version=$$(node --version) && major=$${version#v} && major=$${major%%.*}; if [ "$$major" -lt 20 ]; then \
 	  echo "Node.js $$version is too old: install 20 or newer (https://nodejs.org)." >&2; exit 1; fi
-	@npm install --no-save --no-progress
+	@echo "Installing npm packages..." && npm install --no-save --no-progress --loglevel=error
 	@touch $@
