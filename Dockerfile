@@ -7,11 +7,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Not `npm ci`: see the Makefile.
 RUN npm install --no-save
-COPY tsconfig.base.json tsconfig.build.json ./
-COPY core core
-COPY operator operator
-COPY proxy proxy
-COPY cli cli
+COPY . .
 RUN npm run build
 
 FROM node:26-slim AS dependencies
