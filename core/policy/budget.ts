@@ -1,7 +1,7 @@
 /**
  * What the evaluation of one expression may cost, and of all expressions of one decision together. One unit is about
- * one step of the evaluator, 50 to 100 ns, so that an expression holds the event loop for some 10 ms at worst and a
- * decision for some 100 ms. Looking at each of 1,000 containers costs an expression about 10,000.
+ * one step of the evaluator, 50 to 200 ns, so that an expression holds the event loop for some 20 ms at worst and a
+ * decision for some 200 ms. Looking at each of 1,000 containers costs an expression about 10,000.
  */
 export const costLimit = {expression: 100_000, decision: 1_000_000} as const;
 
