@@ -1,0 +1,38 @@
+import type {AccessRequest} from '../../core/api/accessrequest.ts';
+import type {AccessRequestState} from '../../core/control/messages.ts';
+import {countedDecisions, phaseOf} from './lifecycle.ts';
+
+const group = '/apis/lockkeeper.dev/v1alpha1';
+
+/** API path of the AccessRequests of a namespace. Both parts of a path were checked to be DNS names when they were read. */
+export function accessRequestsPath(namespace: string): string {
+  return `${group}/namespaces/${namespace}/accessrequests`;
+}
+
+/** API path of one AccessRequest. */
+export function accessRequestPath(namespace: string, name: string): string {
+  return `${accessRequestsPath(namespace)}/${name}`;
+}
+
+/**
+ * What a proxy is told about an AccessRequest: the phase as counted from the record at this moment, not as written.
+ * @param nowMilliseconds the operator's clock, milliseconds since the epoch
+ */
+export function stateOf(request: AccessRequest, nowMilliseconds: number): AccessRequestState {
+  const {spec, metadata, status = {}} = request;
+  const phase = phaseOf(spec, status, nowMilliseconds);
+  const counted = countedDecisions(spec, status);
+  const deciding =
+    phase === 'Denied'
+      ? counted.find(({outcome}) => outcome === 'Denied')
+      : counted.findLast(({outcome}) => outcome === 'Approved');
+  return {
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    digest: spec.digest,
+    phase,
+    reason: deciding?.reason ?? '',
+    approvers: counted.map(({username}) => username),
+    expiresAt: spec.expiresAt,
+  };
+}
