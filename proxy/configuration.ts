@@ -82,7 +82,7 @@ export function proxyProgram(hostname: string): Command {
     .option(
       '--control-token-file <file>',
       'ServiceAccount token of audience lockkeeper-operator',
-      '/var/run/secrets/lockkeeper/control/token',
+      '/var/run/secrets/lockkeeper/control-token',
     )
     .option(
       '--maximum-staleness <duration>',

@@ -1,17 +1,20 @@
 import {readFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
-import {maskText} from '../core/mask/text.ts';
+import {maskText} from '../core/mask/createmasker.ts';
 import {changedCertificate, readCertificate} from '../serve/certificate.ts';
 import {serveObservation} from '../serve/observation.ts';
 import type {ProcessContext} from '../serve/process.ts';
 import {startCheckpoints} from './audit/checkpoint.ts';
 import {type AuditLogHooks, openAuditLog} from './audit/log.ts';
-import {openAuthenticator} from './authenticate/reload.ts';
+import {createAuthenticator} from './authenticate/authenticator.ts';
+import {fetchDocument} from './authenticate/document.ts';
+import {reloadingAuthenticator} from './authenticate/reload.ts';
 import {Bundles} from './authorize/bundles.ts';
 import type {ProxyConfiguration} from './configuration.ts';
 import {ControlClient} from './control/client.ts';
 import {followBundles} from './control/subscription.ts';
+import {clusterKeys} from './forward/clusterkeys.ts';
 import {tokenFile} from './forward/credential.ts';
 import {impersonation, ownIdentity} from './forward/headers.ts';
 import {multiplexedTransport} from './forward/multiplexed.ts';
@@ -21,7 +24,7 @@ import {requestPath} from './path/path.ts';
 import {listen} from './serve/listener.ts';
 import {Metrics} from './serve/metrics.ts';
 
-const certificateCheckMilliseconds = 10_000;
+const fileCheckMilliseconds = 5_000;
 const checkpointMilliseconds = 10_000;
 
 /** Runs the proxy until the signal, then drains it. Rejects where it cannot start; the message says what to mend. */
@@ -49,7 +52,22 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
   const pooled = pooledTransport(target);
   const multiplexed = multiplexedTransport(target, Date.now);
   const longRunning = new Set<Relay>();
-  const authenticator = await openAuthenticator();
+  const authenticator = await reloadingAuthenticator({
+    readFile: () => readFile(configuration.authenticationConfig, 'utf8'),
+    serviceAccountIssuer: configuration.serviceAccountIssuer,
+    intervalMilliseconds: fileCheckMilliseconds,
+    create: (authentication) =>
+      createAuthenticator({
+        configuration: authentication,
+        maximumTokenLifetimeSeconds: configuration.maximumTokenLifetimeSeconds,
+        fetch: fetchDocument,
+        fetchServiceAccountKeys: (keySignal) => clusterKeys(target, credential, keySignal),
+        now: Date.now,
+        log,
+      }),
+    reloaded: (result) => metrics.authenticationReloads.inc({result}),
+    log,
+  });
 
   const serve = requestPath({
     audit: {
@@ -99,7 +117,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     certificate = changed;
     listener.setCertificate(changed);
     log.info('certificate reloaded');
-  }, certificateCheckMilliseconds);
+  }, fileCheckMilliseconds);
 
   await followBundles({control, bundles, proxy, log, metrics, random: Math.random, signal});
 

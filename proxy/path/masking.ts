@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {createMasker, type Masker} from '../../core/mask/stream.ts';
+import {createMasker} from '../../core/mask/createmasker.ts';
+import type {Masker} from '../../core/mask/masker.ts';
 import type {Permitted} from '../../core/policy/permitted.ts';
 import type {Dispatchable} from '../forward/forward.ts';
 import {acceptNegotiator, readableResponse} from '../forward/negotiate.ts';
@@ -58,7 +59,7 @@ function open(call: Call, permitted: Permitted, statusCode: number, headers: Inc
     // Secrets carry their values in base64.
     base64: isSecret(operation),
   });
-  call.masked = masker.counts;
+  call.masked = masker.counts as never;
   return obligations.auditLevel === 'RequestResponse' ? captured(masker, call) : masker;
 }
 
