@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {KubectlResult} from '../cluster/cluster.ts';
-import {type StartedCluster, startCluster} from '../cluster/start.ts';
+import {type StartClusterOptions, type StartedCluster, startCluster} from '../cluster/start.ts';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 export const operator = 'system:serviceaccount:lockkeeper-system:lockkeeper-operator';
@@ -26,8 +26,8 @@ export class ApprovalCluster {
     this.cluster = cluster;
   }
 
-  static async start(): Promise<ApprovalCluster> {
-    const cluster = await startCluster();
+  static async start(options: StartClusterOptions = {}): Promise<ApprovalCluster> {
+    const cluster = await startCluster(options);
     try {
       await cluster.mustKubectl(['apply', '-k', path.join(root, 'config/default')]);
       const crds = ['crd/agentaccesspolicies.lockkeeper.dev', 'crd/accessrequests.lockkeeper.dev'];
