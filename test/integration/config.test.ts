@@ -98,14 +98,26 @@ describe('the operator’s rights', () => {
     ['update', 'leases.coordination.k8s.io', '-n', 'lockkeeper-system'],
     ['create', 'configmaps', '-n', 'lockkeeper-system'],
     ['get', 'mutatingadmissionpolicies.admissionregistration.k8s.io/lockkeeper-accessrequests'],
-    ['watch', 'validatingadmissionpolicybindings.admissionregistration.k8s.io/lockkeeper-agents'],
+    ['watch', 'validatingadmissionpolicybindings.admissionregistration.k8s.io/lockkeeper-accessrequests'],
   ])('are enough to %s %s', async (...args) => {
     expect(await canI(operator, args)).toBe('yes');
+  });
+
+  test('let it list the admission policy that it compares, by its name', async () => {
+    const list = ['get', 'validatingadmissionpolicies', '-o', 'name', `--as=${operator}`];
+    const {stdout} = await approvals.cluster.kubectl([
+      ...list,
+      '--field-selector=metadata.name=lockkeeper-accessrequests',
+    ]);
+    expect(stdout).toBe('validatingadmissionpolicy.admissionregistration.k8s.io/lockkeeper-accessrequests\n');
+    expect((await approvals.cluster.kubectl(list)).stderr).toContain('Forbidden');
   });
 
   test.each<[string, ...string[]]>([
     ['patch', 'agentaccesspolicies.lockkeeper.dev', '-A'],
     ['update', 'accessrequests.lockkeeper.dev', '-n', 'payments'],
+    ['patch', 'accessrequests.lockkeeper.dev', '--subresource=status', '-n', 'payments'],
+    ['list', 'validatingadmissionpolicies.admissionregistration.k8s.io'],
     ['approve', 'accessrequests.lockkeeper.dev', '-n', 'payments'],
     ['update', 'leases.coordination.k8s.io', '-n', 'payments'],
     ['get', 'configmaps', '-n', 'payments'],
