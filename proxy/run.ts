@@ -1,3 +1,4 @@
+import {randomUUID} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
@@ -48,7 +49,11 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     proxy,
   });
   const bundles = new Bundles({maximumStalenessSeconds: configuration.maximumStalenessSeconds, now: Date.now});
-  const auditLog = await openAuditLog(configuration.auditLogFile, {newOrigin: proxy, hooks: auditHooks(metrics, log)});
+  const auditLog = await openAuditLog(configuration.auditLogFile, {
+    // A log that was moved away is followed by another chain, not by the same one from 0.
+    newOrigin: `${proxy}-${randomUUID().slice(0, 8)}`,
+    hooks: auditHooks(metrics, log),
+  });
   const pooled = pooledTransport(target);
   const multiplexed = multiplexedTransport(target, Date.now);
   const longRunning = new Set<Relay>();
@@ -69,6 +74,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     log,
   });
 
+  const decision = {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText};
   const serve = requestPath({
     audit: {
       recorder: {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch},
@@ -77,8 +83,8 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     },
     authenticator,
     capacity: {maximumRequestsInFlight: configuration.maximumRequestsInFlight, metrics},
-    decision: {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText},
-    approval: {control, proxy, maskText},
+    decision,
+    approval: {...decision, control, proxy},
     forward: {
       pooled,
       multiplexed,
@@ -123,8 +129,9 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
 
   clearInterval(certificateTimer);
   await drain();
-  await checkpoints.stop();
   await auditLog.close();
+  // The chain ends with its last line on record at the operator.
+  await checkpoints.stop();
   await observation.close();
   authenticator.close();
   credential.close();

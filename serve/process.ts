@@ -18,6 +18,8 @@ export async function runProcess<T extends {readonly logLevel: LogLevel}>(
   parse: (args: readonly string[]) => T,
   run: (configuration: T, context: ProcessContext) => Promise<void>,
 ): Promise<number> {
+  // The CEL library reads local time in its timestamp functions, whatever zone they name.
+  process.env.TZ = 'UTC';
   let configuration: T;
   try {
     configuration = parse(process.argv.slice(2));

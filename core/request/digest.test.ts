@@ -1,6 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import {readBody} from './body.ts';
-import {bodySHA256, type Call, callDigest, objectDigest} from './digest.ts';
+import * as digest from './digest.ts';
+import {bodySHA256, type Call, callDigest} from './digest.ts';
 import {operationOf} from './operation.ts';
 import {resolveRequestInfo} from './resolve.ts';
 
@@ -18,6 +19,7 @@ const call: Call = {
   contentType: 'application/json',
   bodySHA256: body('{"a":1,"b":2}'),
 };
+const objectDigest = (of: Call, objectName = of.operation.name) => digest.objectDigest({...of, objectName});
 const exec: Call = {...call, operation: operation('POST', `${web}/exec?command=ls&container=c&stdout=true`)};
 
 test('digests are stable: a change here makes every open grant worthless', () => {
@@ -78,9 +80,13 @@ describe('a grant Window', () => {
     ['a command split elsewhere', `${web}/exec?command=a&command=b`, `${web}/exec?command=a%22%2C%22b`],
     ['a real run of a dry one', '/api/v1/namespaces/pay/pods?dryRun=All', '/api/v1/namespaces/pay/pods'],
   ])('does not match %s', (_, left, right) => {
-    const digest = (url: string) => objectDigest({...call, operation: operation('POST', url)});
-    expect(digest(left)).not.toBe(digest(right));
+    const of = (url: string) => objectDigest({...call, operation: operation('POST', url)});
+    expect(of(left)).not.toBe(of(right));
   });
+});
+
+test('a grant Window to make one object does not match another', () => {
+  expect(objectDigest(call, 'a')).not.toBe(objectDigest(call, 'b'));
 });
 
 test('no body has no digest, and opaque bytes are digested as they are', () => {

@@ -23,6 +23,11 @@ export interface Call {
   readonly bodySHA256: string;
 }
 
+export interface ObjectCall extends Pick<Call, 'agent' | 'requirement' | 'operation'> {
+  /** The operation's name, or what identifies the object where the path does not: the name in the body of a create. */
+  readonly objectName: string;
+}
+
 /**
  * Binds a grant Once: the same agent, rule and call, to the byte of the target and the value of the body.
  *
@@ -49,7 +54,7 @@ export function callDigest({agent, requirement, operation, contentType, bodySHA2
  *
  * @returns lower-case hex sha256
  */
-export function objectDigest({agent, requirement, operation}: Omit<Call, 'contentType' | 'bodySHA256'>): string {
+export function objectDigest({agent, requirement, operation, objectName}: ObjectCall): string {
   return sha256(
     encode('lockkeeper.dev/object/v1', agent, requirement, [
       operation.verb,
@@ -57,7 +62,7 @@ export function objectDigest({agent, requirement, operation}: Omit<Call, 'conten
       operation.resource,
       operation.subresource,
       operation.namespace,
-      operation.name,
+      objectName,
       operation.isResourceRequest ? operation.parts.slice(3) : operation.path,
       operation.command,
       operation.container,

@@ -2,6 +2,7 @@ import type {AccessRequestState, OpenRequest} from '../../core/control/messages.
 import type {ApprovalRequirement} from '../../core/policy/decision.ts';
 import type {Grant} from '../../core/policy/permitted.ts';
 import {type ControlClient, ControlRefused} from '../control/client.ts';
+import {ClientGone} from '../forward/relay.ts';
 import {Refusal} from '../path/refusal.ts';
 
 /** One RequireApproval rule that matched, and the request that would satisfy it. */
@@ -10,51 +11,51 @@ export interface HeldRequirement {
   readonly open: OpenRequest;
 }
 
-/**
- * Asks for every approval that a call needs, waits as long as the policy holds calls, and spends the grants.
- *
- * Nothing is spent before every requirement is approved. Throws a Refusal that names the AccessRequest where the call
- * may not go on yet, or never may.
- */
-export async function obtainApprovals(
+/** A requirement with the AccessRequest that was opened or joined for it. */
+export interface RequestedApproval extends HeldRequirement {
+  readonly state: AccessRequestState;
+}
+
+/** Asks for every approval that a call needs, and waits as long as the policy holds calls. */
+export function requestApprovals(
   control: ControlClient,
   held: readonly HeldRequirement[],
-  call: {
-    readonly auditID: string;
-    readonly proxy: string;
-    readonly signal: AbortSignal;
-    /** Told what became of the requests, whether the call goes on or not. */
-    readonly onState: (states: readonly AccessRequestState[]) => void;
-  },
-): Promise<readonly Grant[]> {
-  const states = await Promise.all(
+  signal: AbortSignal,
+): Promise<readonly RequestedApproval[]> {
+  return Promise.all(
     held.map(async ({requirement, open}) => {
-      const opened = await asking(() => control.open(open));
+      const opened = await asking(() => control.open(open), signal);
       const {waitSeconds} = requirement.approval;
-      if (opened.phase !== 'Pending' || waitSeconds === 0) return opened;
-      return asking(() => control.follow(opened.namespace, opened.name, waitSeconds, call.signal));
+      const state =
+        opened.phase !== 'Pending' || waitSeconds === 0
+          ? opened
+          : await asking(() => control.follow(opened.namespace, opened.name, waitSeconds, signal), signal);
+      return {requirement, open, state};
     }),
   );
-  call.onState(states);
-  held.forEach(({requirement}, i) => {
-    const state = states[i] as AccessRequestState;
-    if (state.phase !== 'Approved') throw notApproved(state, requirement);
-  });
+}
+
+/**
+ * Spends the grants on this very call.
+ *
+ * @throws {Refusal} where one is spent, expired or was taken back meanwhile
+ */
+export async function spendGrants(
+  control: ControlClient,
+  approved: readonly RequestedApproval[],
+  call: {readonly auditID: string; readonly proxy: string; readonly signal: AbortSignal},
+): Promise<readonly Grant[]> {
   const grants: Grant[] = [];
-  for (const [i, {requirement, open}] of held.entries()) {
-    const state = states[i] as AccessRequestState;
+  for (const {requirement, open, state} of approved) {
     const {digest} = open.spec;
+    const {namespace, name} = state;
     const spent = await asking(
-      () => control.consume(state.namespace, state.name, {digest, proxy: call.proxy, auditID: call.auditID}),
-      (refused) =>
-        new Refusal(
-          'ApprovalSpent',
-          403,
-          `AccessRequest ${state.namespace}/${state.name}: ${refused.message}; repeat the call to ask again`,
-          {
-            details: detailsOf(state, 'AccessRequestSpent', refused.message),
-          },
-        ),
+      () => control.consume(namespace, name, {digest, proxy: call.proxy, auditID: call.auditID}),
+      call.signal,
+      (reason) => {
+        const message = `AccessRequest ${namespace}/${name}: ${reason}; repeat the call to ask again`;
+        return new Refusal('ApprovalSpent', 403, message, {details: detailsOf(state, 'AccessRequestSpent', message)});
+      },
     );
     grants.push({
       policy: requirement.policy,
@@ -68,12 +69,17 @@ export async function obtainApprovals(
 }
 
 /** Turns the ways in which the operator cannot or will not answer into Refusals. */
-async function asking<T>(ask: () => Promise<T>, onRefused?: (refused: ControlRefused) => Refusal): Promise<T> {
+async function asking<T>(
+  ask: () => Promise<T>,
+  signal: AbortSignal,
+  onConflict?: (reason: string) => Refusal,
+): Promise<T> {
   try {
     return await ask();
   } catch (error) {
+    if (signal.aborted) throw new ClientGone('the agent went away while the call waited for approval');
     if (error instanceof ControlRefused) {
-      if (onRefused !== undefined && error.httpStatus === 409) throw onRefused(error);
+      if (error.httpStatus === 409 && onConflict !== undefined) throw onConflict(error.message);
       throw new Refusal('ApprovalDenied', 403, `approval cannot be asked for: ${error.message}`, {cause: error});
     }
     const reason = error instanceof Error ? error.message : String(error);
@@ -84,24 +90,24 @@ async function asking<T>(ask: () => Promise<T>, onRefused?: (refused: ControlRef
   }
 }
 
-/** The 403 of a call that waits for a person, or was turned down by one. */
-export function notApproved(state: AccessRequestState, rule: ApprovalRequirement): Refusal {
-  const named = `AccessRequest ${state.namespace}/${state.name} (policy ${rule.policy}, rule ${rule.rule})`;
-  const because = state.reason === '' ? '' : `: ${state.reason}`;
+/** The 403 of a call that waits for a person, or was turned down by one; undefined where it is approved. */
+export function notApproved({state, requirement}: RequestedApproval): Refusal | undefined {
+  const named = `AccessRequest ${state.namespace}/${state.name} (policy ${requirement.policy}, rule ${requirement.rule})`;
   switch (state.phase) {
+    case 'Approved':
+      return undefined;
     case 'Pending': {
-      const wanted = rule.message === '' ? '' : `${rule.message}. `;
+      const wanted = requirement.message === '' ? '' : `${requirement.message.replace(/\.$/, '')}. `;
       const message = `${wanted}${named} waits for approval until ${state.expiresAt}. Approve with: ${approveCommand(state)} and then repeat the same call`;
       return new Refusal('ApprovalPending', 403, message, {details: detailsOf(state, 'AccessRequestPending', message)});
     }
     case 'Denied': {
       const by = state.approvers.length === 0 ? '' : ` by ${state.approvers.join(', ')}`;
-      const message = `${named} was denied${by}${because}`;
+      const message = `${named} was denied${by}${state.reason === '' ? '' : `: ${state.reason}`}`;
       return new Refusal('ApprovalDenied', 403, message, {details: detailsOf(state, 'AccessRequestDenied', message)});
     }
     case 'Expired':
-    case 'Consumed':
-    case 'Approved': {
+    case 'Consumed': {
       const message = `${named} is ${state.phase}; repeat the call to ask again`;
       return new Refusal('ApprovalSpent', 403, message, {details: detailsOf(state, 'AccessRequestSpent', message)});
     }

@@ -78,7 +78,7 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
   async function recordEnd(call: Call, code: number, refusal: Refusal | undefined, error: string | undefined) {
     const outcome = {
       code,
-      ...(refusal && {status: refusal.status()}),
+      ...(refusal && {status: refusal.status(), refusal: refusal.code}),
       ...(error !== undefined && {error}),
       ...findings(call),
     };

@@ -1,6 +1,7 @@
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import type {ServerHttp2Stream} from 'node:http2';
 import {type AuditedApproval, auditApproved, auditDecision} from '../../core/audit/decision.ts';
+import type {MaskCounts} from '../../core/mask/masker.ts';
 import type {Decision} from '../../core/policy/decision.ts';
 import type {CallRecord, RecordedDecision} from '../audit/recorder.ts';
 import type {Refusal} from './refusal.ts';
@@ -26,9 +27,9 @@ export class Call {
   /** The intent is on record: from here on there is an outcome to record too. */
   intended = false;
   /** How many values each detector masked in the response so far. */
-  masked: Readonly<Record<string, number>> | undefined;
-  /** The response's body as the record holds it, masked. */
-  responseObject: string | undefined;
+  masked: Readonly<MaskCounts> | undefined;
+  /** The response's body as the record holds it, masked; null where it was too long to keep. */
+  responseObject: string | null | undefined;
 
   constructor(request: ServedRequest, response: ServedResponse, record: CallRecord) {
     this.request = request;

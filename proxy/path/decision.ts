@@ -1,5 +1,6 @@
-import type {Allowed, NeedsApproval} from '../../core/policy/decision.ts';
-import {select} from '../../core/policy/evaluate.ts';
+import type {Allowed, Decision, NeedsApproval} from '../../core/policy/decision.ts';
+import {type RequestBody, select} from '../../core/policy/evaluate.ts';
+import type {LoadedBundle} from '../../core/policy/loadedbundle.ts';
 import {decide} from '../../core/policy/permitted.ts';
 import type {Agent} from '../../core/request/agent.ts';
 import type {Operation} from '../../core/request/operation.ts';
@@ -19,37 +20,18 @@ export interface Decided {
   readonly body: ReceivedBody | undefined;
 }
 
-/** Writes are refused while the bundle is stale; what these verbs name changes nothing. */
-const reads: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head', 'options']);
+export interface DecisionDependencies {
+  readonly bundles: Bundles;
+  /** Of bodies that are read; larger ones get 413. */
+  readonly maximumBodyBytes: number;
+  readonly now: () => Date;
+  readonly maskText: (text: string) => string;
+}
 
 /** May they: the bundle's verdict, or 403 with the rule that denied. */
-export function withDecision(
-  deps: {
-    readonly bundles: Bundles;
-    readonly maximumBodyBytes: number;
-    readonly now: () => Date;
-    readonly maskText: (text: string) => string;
-  },
-  next: Next<Decided>,
-): Next<Resolved> {
+export function withDecision(deps: DecisionDependencies, next: Next<Decided>): Next<Resolved> {
   return async (call, {agent, operation}) => {
-    const bundle = deps.bundles.current;
-    if (bundle === undefined) {
-      throw new Refusal('NoBundle', 503, 'no policy has reached this proxy yet, so everything is denied', {
-        retryAfterSeconds: 2,
-      });
-    }
-    if (deps.bundles.stale && !reads.has(operation.verb)) {
-      const seconds = Math.round(deps.bundles.stalenessSeconds());
-      throw new Refusal(
-        'StaleBundle',
-        503,
-        `the operator was last heard ${seconds} s ago; writes wait until it is back`,
-        {
-          retryAfterSeconds: 5,
-        },
-      );
-    }
+    const bundle = bundleInForce(deps.bundles, operation);
     const selection = select(bundle, agent, operation);
     const body = selection.needsBody ? await receiveBody(call, deps.maximumBodyBytes) : undefined;
     const decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
@@ -57,31 +39,70 @@ export function withDecision(
     if (decision.auditLevel !== 'Metadata' && body !== undefined) {
       call.requestObject = previewOf(body, operation, deps.maskText);
     }
-    if (decision.outcome === 'Denied')
-      throw new Refusal('PolicyDenied', 403, decision.reason, deniedDetails(operation));
+    if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
     refuseUpgrade(call, operation);
     return next(call, {agent, operation, rootNamespace: bundle.rootNamespace, decision, body});
   };
 }
 
-function contentOf(operation: Operation, body: ReceivedBody | undefined): {object?: unknown; patch?: unknown} {
-  if (body?.content.kind !== 'JSON') return {};
-  const {value} = body.content;
-  return operation.verb === 'patch' ? {patch: value} : {object: value};
+/**
+ * The verdict of the bundle that is in force now, on a call that waited since it was first decided.
+ *
+ * @throws {Refusal} where it is denied by now
+ */
+export function redecide(deps: DecisionDependencies, {agent, operation, body}: Decided): Allowed | NeedsApproval {
+  if (agent.expiresAtMilliseconds <= deps.now().getTime()) {
+    throw new Refusal('Unauthenticated', 401, 'the token expired while the call waited for approval');
+  }
+  const selection = select(bundleInForce(deps.bundles, operation), agent, operation);
+  const decision: Decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
+  if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
+  return decision;
+}
+
+/** Refused while the bundle is stale, unlike what only reads. */
+function isWrite({isResourceRequest, verb}: Operation): boolean {
+  return isResourceRequest
+    ? verb !== 'get' && verb !== 'list' && verb !== 'watch'
+    : verb !== 'get' && verb !== 'head' && verb !== 'options';
+}
+
+function bundleInForce(bundles: Bundles, operation: Operation): LoadedBundle {
+  const bundle = bundles.current;
+  if (bundle === undefined) {
+    const message = 'no policy has reached this proxy yet, so everything is denied';
+    throw new Refusal('NoBundle', 503, message, {retryAfterSeconds: 2});
+  }
+  if (bundles.stale && isWrite(operation)) {
+    const seconds = Math.round(bundles.stalenessSeconds());
+    const message = `the operator was last heard ${seconds} s ago; writes wait until it is back`;
+    throw new Refusal('StaleBundle', 503, message, {retryAfterSeconds: 5});
+  }
+  return bundle;
+}
+
+/** What conditions see: null where there is no body, nothing where it cannot be read, so that they fail closed. */
+function contentOf(operation: Operation, body: ReceivedBody | undefined): RequestBody {
+  switch (body?.content.kind) {
+    case undefined:
+    case 'Opaque':
+      return {};
+    case 'Empty':
+      return {object: null, patch: null};
+    case 'JSON':
+      return operation.verb === 'patch' ? {patch: body.content.value} : {object: body.content.value};
+  }
 }
 
 /** Streams that are neither recorded nor masked do not pass. */
 function refuseUpgrade({request}: Call, operation: Operation): void {
   if (request.headers.upgrade === undefined) return;
   const what = operation.subresource === '' ? operation.path : `${operation.resource}/${operation.subresource}`;
-  throw new Refusal(
-    'UpgradeUnsupported',
-    501,
-    `${what} upgrades the connection to a stream, which this proxy cannot record and mask yet`,
-  );
+  const message = `${what} upgrades the connection to a stream, which this proxy cannot record and mask yet`;
+  throw new Refusal('UpgradeUnsupported', 501, message);
 }
 
-function deniedDetails({name, apiGroup, resource}: Operation) {
-  if (resource === '') return {};
-  return {details: {...(name !== '' && {name}), ...(apiGroup !== '' && {group: apiGroup}), kind: resource}};
+function denial(reason: string, {name, apiGroup, resource}: Operation): Refusal {
+  const details = {...(name !== '' && {name}), ...(apiGroup !== '' && {group: apiGroup}), kind: resource};
+  return new Refusal('PolicyDenied', 403, reason, resource === '' ? {} : {details});
 }

@@ -59,7 +59,7 @@ function open(call: Call, permitted: Permitted, statusCode: number, headers: Inc
     // Secrets carry their values in base64.
     base64: isSecret(operation),
   });
-  call.masked = masker.counts as never;
+  call.masked = masker.counts;
   return obligations.auditLevel === 'RequestResponse' ? captured(masker, call) : masker;
 }
 
@@ -76,8 +76,7 @@ function captured(masker: Masker, call: Call): BodyReader {
     push: (chunk, emit) => masker.push(chunk, tap(emit)),
     end: (emit) => {
       masker.end(tap(emit));
-      // The encoder cuts what is too long and says so.
-      call.responseObject = Buffer.concat(copies).toString();
+      call.responseObject = bytes <= capturedBytes ? Buffer.concat(copies).toString() : null;
     },
   };
 }

@@ -54,7 +54,7 @@ export async function tellStory(local: LocalEnvironment, say: (line: string) => 
     {code: 1, shows: ['Forbidden']},
   );
   await agent.types('kubectl -n payments get pods --as=alice@example.com', {code: 1, shows: ['mpersonat']});
-  await agent.types('kubectl -n payments delete agentaccesspolicies --all', {code: 1, shows: ['Forbidden']});
+  await agent.types('kubectl -n payments delete agentaccesspolicy no-secrets', {code: 1, shows: ['Forbidden']});
 
   title('6. A policy edit is in force at once; nothing restarts');
   await policyEdit(agent, author, say);

@@ -5,7 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {stringify} from 'yaml';
 import {type CertificatePair, createAuthority, issueCertificate} from '../cluster/certificates.ts';
 import type {ClusterAccess} from './access.ts';
-import {agentAudience, type Issuer, type IssuerClient, startIssuer} from './issuer.ts';
+import {agentAudience, type IssuerClient, type IssuerConfiguration} from './issuer.ts';
 import {LockkeeperProcess} from './process.ts';
 
 export const root = path.resolve(import.meta.dirname, '../..');
@@ -29,7 +29,8 @@ export interface EnvironmentOptions {
 export class Environment {
   readonly cluster: ClusterAccess;
   readonly directory: string;
-  readonly issuer: Issuer;
+  /** The `iss` of agents' tokens. */
+  readonly issuerURL: string;
   /** `https://127.0.0.1:port` of the gateway. */
   readonly gatewayURL: string;
   /** PEM of the authority that signed the gateway's, the control API's and the issuer's certificates. */
@@ -40,6 +41,7 @@ export class Environment {
   readonly gatewayFlags: readonly string[];
   operator: LockkeeperProcess;
   gateway: LockkeeperProcess;
+  readonly #issuer: LockkeeperProcess;
   readonly #operatorFlags: readonly string[];
   readonly #operatorMetricsPort: number;
   readonly #renewal: NodeJS.Timeout;
@@ -47,7 +49,8 @@ export class Environment {
   constructor(parts: {
     cluster: ClusterAccess;
     directory: string;
-    issuer: Issuer;
+    issuerURL: string;
+    issuer: LockkeeperProcess;
     gatewayURL: string;
     gatewayMetricsPort: number;
     operatorMetricsPort: number;
@@ -59,7 +62,8 @@ export class Environment {
   }) {
     this.cluster = parts.cluster;
     this.directory = parts.directory;
-    this.issuer = parts.issuer;
+    this.issuerURL = parts.issuerURL;
+    this.#issuer = parts.issuer;
     this.gatewayURL = parts.gatewayURL;
     this.caPath = path.join(parts.directory, 'ca.crt');
     this.auditLogPath = path.join(parts.directory, 'audit.log');
@@ -97,7 +101,7 @@ export class Environment {
   ): Promise<string> {
     const secretFile = path.join(this.directory, `${agent.id}.secret`);
     await writeFile(secretFile, agent.secret, {mode: 0o600});
-    const args = ['token', `--issuer-url=${this.issuer.url}`, `--client-id=${agent.id}`];
+    const args = ['token', `--issuer-url=${this.issuerURL}`, `--client-id=${agent.id}`];
     args.push(`--client-secret-file=${secretFile}`, `--certificate-authority=${this.caPath}`);
     const exec = {
       apiVersion: 'client.authentication.k8s.io/v1',
@@ -122,7 +126,7 @@ export class Environment {
     clearInterval(this.#renewal);
     await this.gateway.stop();
     await this.operator.stop();
-    await this.issuer.close();
+    await this.#issuer.stop();
   }
 }
 
@@ -140,14 +144,17 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   await writeFile(file('upstream-ca.crt'), cluster.ca);
   await writeFile(file('tls.crt'), serving.certificate);
   await writeFile(file('tls.key'), serving.key, {mode: 0o600});
-  const issuer = await startIssuer({
-    clients: options.agents,
-    certificate: serving,
+  const [controlPort, operatorMetricsPort, gatewayMetricsPort, freeGatewayPort, issuerPort] = await freePorts();
+  const issuerURL = `https://127.0.0.1:${issuerPort}`;
+  const issuerConfiguration: IssuerConfiguration = {
+    port: issuerPort,
+    certificateFile: file('tls.crt'),
+    keyFile: file('tls.key'),
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 600,
-  });
-  await writeFile(file('authentication.yaml'), authenticationConfiguration(cluster, issuer, authority));
-
-  const [controlPort, operatorMetricsPort, gatewayMetricsPort, freeGatewayPort] = await freePorts(4);
+    clients: options.agents,
+  };
+  await writeFile(file('issuer.json'), JSON.stringify(issuerConfiguration), {mode: 0o600});
+  await writeFile(file('authentication.yaml'), authenticationConfiguration(cluster, issuerURL, authority));
   const gatewayPort = options.gatewayPort ?? freeGatewayPort;
   const controlURL = `https://127.0.0.1:${controlPort}`;
   const tls = [`--tls-certificate-file=${file('tls.crt')}`, `--tls-private-key-file=${file('tls.key')}`];
@@ -176,20 +183,28 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     ...tls,
     ...(options.proxyFlags ?? []),
   ];
+  const issuer = LockkeeperProcess.start(
+    'issuer',
+    'test/environment/issuer.ts',
+    [file('issuer.json')],
+    file('issuer.log'),
+  );
   const operator = LockkeeperProcess.start('operator', 'operator/main.ts', operatorFlags, file('operator.log'));
   const gateway = LockkeeperProcess.start('gateway', 'proxy/main.ts', gatewayFlags, file('gateway.log'));
   try {
+    await issuer.answersAt(`${issuerURL}/.well-known/openid-configuration`, authority.certificate);
     await operator.ready(operatorMetricsPort);
     await gateway.ready(gatewayMetricsPort);
   } catch (error) {
     await gateway.stop();
     await operator.stop();
-    await issuer.close();
+    await issuer.stop();
     throw error;
   }
   return new Environment({
     cluster,
     directory,
+    issuerURL,
     issuer,
     gatewayURL: `https://127.0.0.1:${gatewayPort}`,
     gatewayMetricsPort,
@@ -251,13 +266,13 @@ async function writeTokens(cluster: ClusterAccess, directory: string): Promise<v
   );
 }
 
-function authenticationConfiguration(cluster: ClusterAccess, issuer: Issuer, authority: CertificatePair): string {
+function authenticationConfiguration(cluster: ClusterAccess, issuerURL: string, authority: CertificatePair): string {
   return stringify({
     apiVersion: 'apiserver.config.k8s.io/v1',
     kind: 'AuthenticationConfiguration',
     jwt: [
       {
-        issuer: {url: issuer.url, audiences: [agentAudience], certificateAuthority: authority.certificate},
+        issuer: {url: issuerURL, audiences: [agentAudience], certificateAuthority: authority.certificate},
         claimMappings: {
           username: {claim: 'sub', prefix: 'agent:'},
           groups: {claim: 'groups', prefix: ''},
@@ -271,8 +286,8 @@ function authenticationConfiguration(cluster: ClusterAccess, issuer: Issuer, aut
   });
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({length: count}, () => net.createServer());
+async function freePorts(): Promise<[number, number, number, number, number]> {
+  const servers = Array.from({length: 5}, () => net.createServer());
   const ports = await Promise.all(
     servers.map(
       (server) =>
@@ -283,5 +298,5 @@ async function freePorts(count: number): Promise<number[]> {
     ),
   );
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  return ports as [number, number, number, number, number];
 }

@@ -1,8 +1,11 @@
+/**
+ * A development OIDC issuer on 127.0.0.1, as a process of its own: node issuer.ts CONFIGURATION. Client credentials in, a
+ * signed JWT access token with `groups` out. Keys and tokens are in memory alone; it is no issuer for production.
+ */
 import {generateKeyPairSync} from 'node:crypto';
+import {readFileSync} from 'node:fs';
 import https from 'node:https';
-import type {AddressInfo} from 'node:net';
 import Provider from 'oidc-provider';
-import type {CertificatePair} from '../cluster/certificates.ts';
 
 /** An agent that gets tokens with its own credentials. */
 export interface IssuerClient {
@@ -12,48 +15,21 @@ export interface IssuerClient {
   readonly groups: readonly string[];
 }
 
-export interface Issuer {
-  /** The `iss` of its tokens. */
-  readonly url: string;
-  close(): Promise<void>;
+/** What the configuration file holds, as JSON. */
+export interface IssuerConfiguration {
+  readonly port: number;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly tokenLifetimeSeconds: number;
+  readonly clients: readonly IssuerClient[];
 }
 
 /** The `aud` of its tokens. */
 export const agentAudience = 'lockkeeper';
 
-/**
- * A development OIDC issuer on 127.0.0.1: client credentials in, a signed JWT access token with `groups` out.
- * Keys and tokens are in memory alone; it is no issuer for production.
- */
-export async function startIssuer(options: {
-  readonly clients: readonly IssuerClient[];
-  readonly certificate: CertificatePair;
-  readonly tokenLifetimeSeconds: number;
-  readonly port?: number;
-}): Promise<Issuer> {
-  const server = https.createServer({cert: options.certificate.certificate, key: options.certificate.key});
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  server.on('request', provider(url, options).callback());
-  return {
-    url,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function provider(
-  url: string,
-  {clients, tokenLifetimeSeconds}: {clients: readonly IssuerClient[]; tokenLifetimeSeconds: number},
-): Provider {
+function provider({port, clients, tokenLifetimeSeconds}: IssuerConfiguration): Provider {
   const key = generateKeyPairSync('ec', {namedCurve: 'P-256'}).privateKey.export({format: 'jwk'});
-  return new Provider(url, {
+  return new Provider(`https://127.0.0.1:${port}`, {
     jwks: {keys: [{...key, kid: 'development', alg: 'ES256', use: 'sig'} as never]},
     clients: clients.map(({id, secret}) => ({
       client_id: id,
@@ -78,6 +54,13 @@ function provider(
         }),
       },
     },
+    ttl: {ClientCredentials: tokenLifetimeSeconds},
     extraTokenClaims: (_context, token) => ({groups: clients.find(({id}) => id === token.clientId)?.groups ?? []}),
   });
+}
+
+if (import.meta.main) {
+  const configuration = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as IssuerConfiguration;
+  const certificate = {cert: readFileSync(configuration.certificateFile), key: readFileSync(configuration.keyFile)};
+  https.createServer(certificate, provider(configuration).callback()).listen(configuration.port, '127.0.0.1');
 }

@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {closeSync, openSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
@@ -10,7 +11,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const readySeconds = 60;
 const stopSeconds = 15;
 
-/** The operator or the proxy as a process of its own, started as it is started in production. */
+/** The operator, the proxy or the issuer as a process of its own, started as it is started in production. */
 export class LockkeeperProcess {
   readonly name: string;
   readonly pid: number;
@@ -43,11 +44,21 @@ export class LockkeeperProcess {
   }
 
   /** Waits for `/readyz` at the port; gives up when the process ends or a minute has passed. */
-  async ready(port: number): Promise<void> {
+  ready(port: number): Promise<void> {
+    return this.#answers(() => get(http, {host: '127.0.0.1', port, path: '/readyz'}));
+  }
+
+  /** Waits until the URL is answered with 200. */
+  answersAt(url: string, ca: string): Promise<void> {
+    const {hostname, port, pathname} = new URL(url);
+    return this.#answers(() => get(https, {host: hostname, port, path: pathname, ca}));
+  }
+
+  async #answers(ask: () => Promise<{ready: boolean; text: string}>): Promise<void> {
     const deadline = performance.now() + readySeconds * 1000;
     let obstacle = 'it does not listen yet';
     for (;;) {
-      const answer = await readiness(port).catch((error: Error) => ({ready: false, text: error.message}));
+      const answer = await ask().catch((error: Error) => ({ready: false, text: error.message}));
       if (answer.ready) return;
       obstacle = answer.text.trim() || obstacle;
       if (this.exited) throw new Error(`the ${this.name} ended: ${await this.lastWords()}`);
@@ -72,9 +83,9 @@ export class LockkeeperProcess {
   }
 }
 
-function readiness(port: number): Promise<{ready: boolean; text: string}> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({host: '127.0.0.1', port, path: '/readyz', agent: false}, (response) => {
+function get(transport: typeof http | typeof https, options: https.RequestOptions) {
+  return new Promise<{ready: boolean; text: string}>((resolve, reject) => {
+    const request = transport.get({...options, agent: false}, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
