@@ -8,7 +8,9 @@ async function* chunks(...parts: Uint8Array[]): AsyncGenerator<Uint8Array> {
 }
 
 async function decode(...parts: (string | Uint8Array)[]): Promise<WatchEvent[]> {
-  return await Array.fromAsync(decodeWatchEvents(chunks(...parts.map((part) => Buffer.from(part)))));
+  const events: WatchEvent[] = [];
+  for await (const event of decodeWatchEvents(chunks(...parts.map((part) => Buffer.from(part))))) events.push(event);
+  return events;
 }
 
 const added = {type: 'ADDED', object: {metadata: {name: 'größe €🔒'}}};
