@@ -17,7 +17,7 @@ export interface AuthenticateOptions {
 }
 
 /** A ServiceAccount, pod or token that is deleted loses its access no later than this. */
-export const acceptedMilliseconds = 60_000;
+const acceptedMilliseconds = 60_000;
 /** Long enough that a client in a loop does not load the API server; short enough for a ServiceAccount just created. */
 const refusedMilliseconds = 5_000;
 /** Of each kind of verdict apart, so that invented tokens cannot push out the verdicts on real ones. */

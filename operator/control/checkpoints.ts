@@ -17,6 +17,8 @@ const maximumBytes = 900_000;
 /** Waiting for one write. Past that the API server does not keep up and proxies are told so. */
 const maximumWaiting = 4096;
 const maximumAttempts = 10;
+/** Between two writes of a replica: others get their turn, and what arrives meanwhile goes into one write. */
+const gatherMilliseconds = 100;
 
 export interface CheckpointRecorderOptions {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>;
@@ -63,8 +65,8 @@ type Outcome = {readonly kind: 'Stored'} | {readonly kind: 'Refused'; readonly r
 
 /**
  * Keeps the head of every proxy's audit chain where the proxy cannot reach it, so that a chain cut short or begun anew
- * is seen (a hash chain alone does not show a cut tail). Sequences only grow. What arrives during one write goes
- * together into the next; each write is preconditioned on the resourceVersion that it read.
+ * is seen (a hash chain alone does not show a cut tail). Sequences only grow. What arrives during a write and shortly
+ * after goes together into the next; each write is preconditioned on the resourceVersion that it read.
  */
 export function createCheckpointRecorder(options: CheckpointRecorderOptions): CheckpointRecorder {
   let waiting: Waiting[] = [];
@@ -90,6 +92,9 @@ export function createCheckpointRecorder(options: CheckpointRecorderOptions): Ch
           reject(error);
         }
       }
+      await new Promise<void>((resolve) => {
+        options.clock.after(gatherMilliseconds, resolve);
+      });
     }
     // In the same turn as the look at `waiting`: what comes after must not rely on a writer that is leaving.
     writing = false;

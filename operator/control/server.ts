@@ -30,8 +30,10 @@ export interface ControlServer {
   listen(port: number, host?: string): Promise<AddressInfo>;
   /** Serves what the certificate files hold now. Called by itself every ten seconds. */
   reloadCertificate(): Promise<void>;
-  /** Takes no more connections, ends the bundle streams and lets calls under way finish for at most five seconds;
-   * followers get the state as it is. */
+  /**
+   * Takes no more connections, ends the bundle streams, tells followers the state as it is, and lets other calls finish
+   * for at most five seconds.
+   */
   close(): Promise<void>;
 }
 
@@ -116,8 +118,16 @@ export async function createControlServer(options: ControlServerOptions): Promis
 
   let served = await readCertificate(options.certificate);
   const server = createServer(
-    // A proxy sends small bodies at once; whoever trickles them only holds a connection.
-    {...served, minVersion: 'TLSv1.2', headersTimeout: 10_000, requestTimeout: 30_000, keepAlive: true},
+    // A proxy sends small bodies at once; whoever trickles them only holds a connection. Keep-alive probes find streams
+    // whose other end vanished.
+    {
+      ...served,
+      minVersion: 'TLSv1.2',
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAlive: true,
+      keepAliveInitialDelay: 10_000,
+    },
     (request, response) => void handle(request, response),
   );
   server.on('tlsClientError', (error) => log.debug('TLS handshake failed', {error: error.message}));

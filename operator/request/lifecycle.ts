@@ -120,7 +120,7 @@ export function isPastExpiry(spec: AccessRequestSpec, nowMilliseconds: number): 
 }
 
 /** How many approvers must agree; never fewer than one, whatever the object says. */
-export function requiredApprovers(spec: AccessRequestSpec): number {
+function requiredApprovers(spec: AccessRequestSpec): number {
   return Math.max(1, spec.count);
 }
 

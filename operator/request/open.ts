@@ -9,7 +9,7 @@ import {parseAccessRequest} from './parse.ts';
 import {accessRequestPath, accessRequestsPath, stateOf} from './state.ts';
 import {verifyOpenRequest} from './verify.ts';
 
-export const digestLabel = 'lockkeeper.dev/digest';
+const digestLabel = 'lockkeeper.dev/digest';
 
 /** An agent that asks for ever new things must not bury its approvers, nor fill the cluster's storage. */
 const maximumPendingForAgent = 100;
