@@ -28,7 +28,7 @@ export function createAnnounce(events: EventRecorder, registry: Registry): Annou
 }
 
 /** The events that lie between two statuses of a request, whatever steps led from one to the other. */
-export function eventsOf(before: AccessRequest, after: AccessRequestStatus, slot: SlotOutcome): EventOptions[] {
+function eventsOf(before: AccessRequest, after: AccessRequestStatus, slot: SlotOutcome): EventOptions[] {
   const events: EventOptions[] = [];
   const {spec} = before;
   if (before.status?.phase === undefined) {
