@@ -1,6 +1,6 @@
 /** One pod as a Deployment makes it and a kubelet fills in its status: about 2.2 KB of JSON. */
 export function pod(index: number, namespace: string): object {
-  const name = `checkout-7d9c5b8f6d-${index.toString(36).padStart(5, 'x')}`;
+  const name = `checkout-7d9c5b8f6d-${index.toString(36).padStart(5, '0')}`;
   const hash = (index * 2654435761) >>> 0;
   const uid = `${hash.toString(16).padStart(8, '0')}-5f1c-4c7e-9a53-${(hash * 4099).toString(16).padStart(12, '0').slice(0, 12)}`;
   const time = '2026-07-14T09:15:27Z';

@@ -5,11 +5,13 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {stringify} from 'yaml';
 import {type CertificatePair, createAuthority, issueCertificate} from '../cluster/certificates.ts';
 import type {ClusterAccess} from './access.ts';
-import {agentAudience, type IssuerClient, type IssuerConfiguration} from './issuer.ts';
+import type {IssuerClient, IssuerConfiguration} from './issuer.ts';
 import {LockkeeperProcess} from './process.ts';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 export const rootNamespace = 'lockkeeper-system';
+/** The `aud` of agents' tokens, from the issuer and from the cluster. */
+export const agentAudience = 'lockkeeper';
 const serviceAccountTokenSeconds = 24 * 3600;
 const admissionReadySeconds = 60;
 
@@ -150,6 +152,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     port: issuerPort,
     certificateFile: file('tls.crt'),
     keyFile: file('tls.key'),
+    audience: agentAudience,
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 600,
     clients: options.agents,
   };

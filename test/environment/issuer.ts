@@ -20,14 +20,13 @@ export interface IssuerConfiguration {
   readonly port: number;
   readonly certificateFile: string;
   readonly keyFile: string;
+  /** The `aud` of its tokens. */
+  readonly audience: string;
   readonly tokenLifetimeSeconds: number;
   readonly clients: readonly IssuerClient[];
 }
 
-/** The `aud` of its tokens. */
-export const agentAudience = 'lockkeeper';
-
-function provider({port, clients, tokenLifetimeSeconds}: IssuerConfiguration): Provider {
+function provider({port, clients, audience, tokenLifetimeSeconds}: IssuerConfiguration): Provider {
   const key = generateKeyPairSync('ec', {namedCurve: 'P-256'}).privateKey.export({format: 'jwk'});
   return new Provider(`https://127.0.0.1:${port}`, {
     jwks: {keys: [{...key, kid: 'development', alg: 'ES256', use: 'sig'} as never]},
@@ -47,7 +46,7 @@ function provider({port, clients, tokenLifetimeSeconds}: IssuerConfiguration): P
         defaultResource: () => 'urn:lockkeeper',
         getResourceServerInfo: () => ({
           scope: '',
-          audience: agentAudience,
+          audience,
           accessTokenFormat: 'jwt',
           accessTokenTTL: tokenLifetimeSeconds,
           jwt: {sign: {alg: 'ES256'}},
