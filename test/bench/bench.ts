@@ -61,6 +61,7 @@ try {
     directory,
     agents: [agent],
     tokenLifetimeSeconds: 3600,
+    built: true,
     proxyFlags: ['--log-level=error'],
   });
   await seed();

@@ -23,6 +23,10 @@ export interface EnvironmentOptions {
   /** Of the gateway on 127.0.0.1; a free one unless given. */
   readonly gatewayPort?: number;
   readonly tokenLifetimeSeconds?: number;
+  /** Runs the compiled JavaScript of `dist/`, as the image does, and not the sources. */
+  readonly built?: boolean;
+  /** Flags of Node for the gateway, for who profiles it. */
+  readonly gatewayNodeFlags?: readonly string[];
   /** Further flags of the proxy, for tests of single settings. */
   readonly proxyFlags?: readonly string[];
 }
@@ -44,7 +48,8 @@ export class Environment {
   operator: LockkeeperProcess;
   gateway: LockkeeperProcess;
   readonly #issuer: LockkeeperProcess;
-  readonly #operatorFlags: readonly string[];
+  readonly #startGateway: (flags: readonly string[]) => LockkeeperProcess;
+  readonly #startOperator: () => LockkeeperProcess;
   readonly #operatorMetricsPort: number;
   readonly #renewal: NodeJS.Timeout;
 
@@ -57,10 +62,11 @@ export class Environment {
     gatewayMetricsPort: number;
     operatorMetricsPort: number;
     controlURL: string;
-    operatorFlags: readonly string[];
     gatewayFlags: readonly string[];
     operator: LockkeeperProcess;
     gateway: LockkeeperProcess;
+    startGateway: (flags: readonly string[]) => LockkeeperProcess;
+    startOperator: () => LockkeeperProcess;
   }) {
     this.cluster = parts.cluster;
     this.directory = parts.directory;
@@ -74,7 +80,8 @@ export class Environment {
     this.gatewayFlags = parts.gatewayFlags;
     this.operator = parts.operator;
     this.gateway = parts.gateway;
-    this.#operatorFlags = parts.operatorFlags;
+    this.#startGateway = parts.startGateway;
+    this.#startOperator = parts.startOperator;
     this.#operatorMetricsPort = parts.operatorMetricsPort;
     // The proxies read their token files again, as they would the kubelet's.
     this.#renewal = setInterval(
@@ -86,13 +93,13 @@ export class Environment {
 
   /** Starts the gateway again after a test ended it. */
   async restartGateway(flags: readonly string[] = this.gatewayFlags): Promise<void> {
-    this.gateway = LockkeeperProcess.start('gateway', 'proxy/main.ts', flags, this.gateway.logPath);
+    this.gateway = this.#startGateway(flags);
     await this.gateway.ready(this.gatewayMetricsPort);
   }
 
   /** Starts the operator again after a test ended it. */
   async restartOperator(): Promise<void> {
-    this.operator = LockkeeperProcess.start('operator', 'operator/main.ts', this.#operatorFlags, this.operator.logPath);
+    this.operator = this.#startOperator();
     await this.operator.ready(this.#operatorMetricsPort);
   }
 
@@ -192,8 +199,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     [file('issuer.json')],
     file('issuer.log'),
   );
-  const operator = LockkeeperProcess.start('operator', 'operator/main.ts', operatorFlags, file('operator.log'));
-  const gateway = LockkeeperProcess.start('gateway', 'proxy/main.ts', gatewayFlags, file('gateway.log'));
+  const main = (name: string) => (options.built ? `dist/${name}/main.js` : `${name}/main.ts`);
+  const startOperator = () =>
+    LockkeeperProcess.start('operator', main('operator'), operatorFlags, file('operator.log'));
+  const startGateway = (flags: readonly string[]) =>
+    LockkeeperProcess.start('gateway', main('proxy'), flags, file('gateway.log'), options.gatewayNodeFlags);
+  const operator = startOperator();
+  const gateway = startGateway(gatewayFlags);
   try {
     await issuer.answersAt(`${issuerURL}/.well-known/openid-configuration`, authority.certificate);
     await operator.ready(operatorMetricsPort);
@@ -213,7 +225,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     gatewayMetricsPort,
     operatorMetricsPort,
     controlURL,
-    operatorFlags,
+    startOperator,
+    startGateway,
     gatewayFlags,
     operator,
     gateway,

@@ -25,11 +25,20 @@ export class LockkeeperProcess {
     this.logPath = logPath;
   }
 
-  /** @param main path from the project's root, for example `proxy/main.ts`. Output is appended to the log file. */
-  static start(name: string, main: string, args: readonly string[], logPath: string): LockkeeperProcess {
+  /**
+   * @param main path from the project's root, for example `proxy/main.ts`. Output is appended to the log file.
+   * @param nodeFlags for who profiles the process
+   */
+  static start(
+    name: string,
+    main: string,
+    args: readonly string[],
+    logPath: string,
+    nodeFlags: readonly string[] = [],
+  ): LockkeeperProcess {
     const log = openSync(logPath, 'a', 0o600);
-    const preload = path.join(import.meta.dirname, 'end-with-parent.ts');
-    const child = spawn(process.execPath, ['--import', preload, path.join(root, main), ...args], {
+    const preload = path.join(import.meta.dirname, 'end-with-parent.mjs');
+    const child = spawn(process.execPath, [...nodeFlags, '--import', preload, path.join(root, main), ...args], {
       cwd: root,
       stdio: ['ignore', log, log, 'ipc'],
     });
