@@ -125,6 +125,8 @@ export async function runOperator(configuration: OperatorConfiguration, given: O
       observe: (leading) => operatorMetrics.leading(electionLease, leading),
     });
 
+    const failed = new AbortController();
+    const ending = AbortSignal.any([signal, failed.signal]);
     // Caches outlive the leader's work and the streams, which end by them.
     const caches = new AbortController();
     const watches = Promise.all([
@@ -133,25 +135,32 @@ export async function runOperator(configuration: OperatorConfiguration, given: O
       admission.run(caches.signal),
       proxies.run(caches.signal),
     ]);
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), {once: true});
-    });
-    await Promise.race([Promise.all([store.untilSynced(), accessRequests.untilSynced()]), stopped]);
-    if (!signal.aborted) {
+    const work = (async () => {
+      await Promise.race([Promise.all([store.untilSynced(), accessRequests.untilSynced()]), aborted(ending)]);
+      if (ending.aborted) return;
       policies.run(caches.signal);
       log.info('caches synced', {policies: store.list().length, accessRequests: accessRequests.list().length});
+      await (configuration.leaderElect ? election.run(ending) : lead(ending));
+    })();
+    try {
+      // None of these ends by itself: a rejection is a fault of ours, and the process is better started anew.
+      await Promise.race([aborted(signal), watches, work]);
+    } finally {
+      failed.abort();
+      await Promise.allSettled([work, control.close()]);
+      caches.abort();
+      await Promise.allSettled([watches]);
     }
-    const leadership = configuration.leaderElect ? election.run(signal) : lead(signal);
-    await stopped;
-    await Promise.all([leadership, control.close()]);
-    caches.abort();
-    await watches;
   } finally {
     await observation.close();
     await client.close();
   }
   log.info('operator stopped', {identity});
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), {once: true}));
 }
 
 async function listening<T>(flag: string, address: ListenAddress, listen: (address: ListenAddress) => Promise<T>) {

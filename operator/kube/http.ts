@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {Agent, type Dispatcher, request} from 'undici';
 import type {KubeClient, WatchEvent} from './client.ts';
 import type {Credentials, TLSMaterial} from './credentials.ts';
@@ -5,6 +6,8 @@ import {KubeConnectionError, KubeError, parseStatus} from './error.ts';
 import {decodeWatchEvents} from './watchstream.ts';
 
 export const fieldManager = 'lockkeeper-operator';
+
+const drainMilliseconds = 2_000;
 
 export interface KubeHTTPOptions {
   readonly credentials: Credentials;
@@ -83,9 +86,14 @@ export class KubeHTTPClient implements KubeClient {
     }
   }
 
-  /** Lets calls in flight end, then closes every connection. */
+  /** Lets calls in flight end for at most two seconds, then closes every connection. */
   async close(): Promise<void> {
-    await this.#pool?.agent.close();
+    const agent = this.#pool?.agent;
+    if (!agent) return;
+    const closed = new AbortController();
+    const graceful = agent.close().finally(() => closed.abort());
+    await Promise.race([graceful, sleep(drainMilliseconds, undefined, {signal: closed.signal}).catch(() => undefined)]);
+    await agent.destroy();
   }
 
   async #json<T>(

@@ -80,8 +80,9 @@ export class ProxyLeases implements ProxyRegistry {
   }
 
   connected(proxy: string): void {
-    this.#known(proxy).streams += 1;
-    this.#queue.add(proxy);
+    const known = this.#known(proxy);
+    known.streams += 1;
+    if (known.streams === 1) this.#queue.add(proxy);
   }
 
   disconnected(proxy: string): void {

@@ -1,4 +1,6 @@
+import {type ChildProcess, spawn} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
+import {once} from 'node:events';
 import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import type {AddressInfo} from 'node:net';
 import os from 'node:os';
@@ -348,5 +350,61 @@ describe('operator', () => {
         observedGeneration: 3,
       });
     });
+  });
+});
+
+describe('operator as a process', () => {
+  const children: ChildProcess[] = [];
+
+  afterAll(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+
+  function start(...flags: string[]) {
+    const child = spawn(process.execPath, [path.join(root, 'operator/main.ts'), ...flags], {
+      env: {PATH: process.env.PATH},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    const output = {stdout: '', stderr: ''};
+    child.stdout.on('data', (chunk) => {
+      output.stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      output.stderr += chunk;
+    });
+    return {child, output, exit: once(child, 'close') as Promise<[number | null, string | null]>};
+  }
+  const flags = () => [
+    `--kubeconfig=${path.join(directory, 'operator.kubeconfig')}`,
+    `--admission-directory=${path.join(root, 'config/admission')}`,
+    `--tls-certificate-file=${certificate.certificateFile}`,
+    `--tls-private-key-file=${certificate.keyFile}`,
+    '--control-address=127.0.0.1:0',
+  ];
+
+  test('says in one sentence which flag it cannot read, and exits with 2', async () => {
+    const {output, exit} = start('--log-level=loud');
+    expect(await exit).toEqual([2, null]);
+    expect(output.stdout).toBe('');
+    expect(output.stderr).toMatch(/^lockkeeper-operator: .*--log-level.*\n$/);
+  });
+
+  test('says in one sentence which address is taken, and exits with 1', async () => {
+    const taken = replicas.at(-1)?.metrics.port;
+    const {output, exit} = start(...flags(), `--metrics-address=127.0.0.1:${taken}`);
+    expect(await exit).toEqual([1, null]);
+    expect(output.stdout).toContain(`--metrics-address 127.0.0.1:${taken} cannot be listened at`);
+  });
+
+  test('exits with 0 on SIGTERM, and gives the lease back', async () => {
+    for (const each of replicas) await each.stop();
+    const {child, output, exit} = start(...flags(), '--metrics-address=127.0.0.1:0');
+    await eventually(() => expect(output.stdout).toContain('leadership won'));
+    expect(await leader()).not.toBe('');
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+    expect(await leader()).toBe('');
+    for (const line of output.stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('timestamp');
   });
 });
