@@ -1,0 +1,60 @@
+import type {Command, Option} from 'commander';
+import {generatedFrom, table} from './markdown.ts';
+
+/** The reference page of every command line, sub-commands below their command. */
+export function flagsReference(programs: readonly Command[]): string {
+  return [
+    generatedFrom('the programs themselves'),
+    '# Flags',
+    'Every program also takes `-h` and `--help`. Durations are written `30s`, `5m` or `1h30m`.',
+    ...programs.flatMap((program) => sections(program, '')),
+    '',
+  ].join('\n\n');
+}
+
+function sections(command: Command, parent: string): string[] {
+  const name = parent === '' ? command.name() : `${parent} ${command.name()}`;
+  const parts = [`## ${name}`, command.description()];
+  const {registeredArguments} = command;
+  if (registeredArguments.length > 0) {
+    parts.push(
+      table(
+        ['argument', 'description'],
+        registeredArguments.map((argument) => [
+          `\`${argument.name()}${argument.variadic ? '...' : ''}\``,
+          argument.description,
+        ]),
+      ),
+    );
+  }
+  if (command.options.length > 0) {
+    parts.push(
+      table(
+        ['flag', 'default', 'description'],
+        command.options.map((option) => [`\`${option.flags}\``, defaultOf(option), descriptionOf(option)]),
+      ),
+    );
+  }
+  return [...parts, ...command.commands.flatMap((each) => sections(each, name))];
+}
+
+function defaultOf({mandatory, defaultValue, defaultValueDescription, flags}: Option): string {
+  if (mandatory && defaultValue === undefined) return 'required';
+  const text = defaultValueDescription ?? typed(defaultValue, flags);
+  return text === '' ? '' : `\`${text}\``;
+}
+
+/** A default as a person would type it. */
+function typed(value: unknown, flags: string): string {
+  if (value === undefined) return '';
+  if (typeof value === 'number' && flags.includes('<duration>')) return `${value}s`;
+  if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value) {
+    return `${value.host === '::' ? '' : value.host}:${value.port}`;
+  }
+  return String(value);
+}
+
+function descriptionOf({description, argChoices}: Option): string {
+  const choices = argChoices === undefined ? '' : ` (one of ${argChoices.map((each) => `\`${each}\``).join(', ')})`;
+  return description + choices;
+}
