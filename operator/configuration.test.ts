@@ -1,5 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
-import {ConfigurationError, HelpShown, operatorProgram, parseConfiguration} from './configuration.ts';
+import {ConfigurationError, HelpShown, parseFlags} from '../serve/flags.ts';
+import {operatorProgram, parseConfiguration} from './configuration.ts';
 
 const required = ['--tls-certificate-file=c.pem', '--tls-private-key-file=k.pem', '--admission-directory=admission'];
 
@@ -73,6 +74,6 @@ describe('operator flags', () => {
 
   test('asking for help runs nothing', () => {
     const program = operatorProgram().configureOutput({writeOut: () => {}});
-    expect(() => parseConfiguration(['--help'], program)).toThrow(HelpShown);
+    expect(() => parseFlags(['--help'], program)).toThrow(HelpShown);
   });
 });

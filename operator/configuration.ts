@@ -1,17 +1,10 @@
-import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
-
-/** An address to listen at; port 0 for any free one, without a host every address of the machine. */
-export interface ListenAddress {
-  readonly host: string | undefined;
-  readonly port: number;
-}
+import {Command, InvalidArgumentError, Option} from 'commander';
+import {type ListenAddress, type LogLevel, logLevels, parseFlags, parseListenAddress} from '../serve/flags.ts';
 
 export interface ServiceAccountName {
   readonly namespace: string;
   readonly name: string;
 }
-
-export type LogLevel = (typeof logLevels)[number];
 
 export interface OperatorConfiguration {
   /** Undefined: the pod's own ServiceAccount. */
@@ -26,20 +19,6 @@ export interface OperatorConfiguration {
   readonly leaderElect: boolean;
   readonly logLevel: LogLevel;
 }
-
-/** A flag is missing or cannot be read; the message is one sentence that names it. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-  readonly code = 'Configuration';
-}
-
-/** The user asked for help or the version, which was printed; nothing is to be run. */
-export class HelpShown extends Error {
-  override readonly name = 'HelpShown';
-  readonly code = 'HelpShown';
-}
-
-const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 
 /** The operator's command line; also what the reference of its flags is made from. */
 export function operatorProgram(): Command {
@@ -86,47 +65,23 @@ export function operatorProgram(): Command {
     .option('--no-leader-elect', 'write status without election: for a single replica that never overlaps with another')
     .addOption(
       new Option('--log-level <level>', 'least severe level that is logged').choices(logLevels).default('info'),
-    )
-    .showHelpAfterError(false)
-    .exitOverride()
-    .configureOutput({outputError: () => undefined});
+    );
 }
 
 /**
  * Reads the command line.
+ *
  * @param args without the interpreter and the script
  * @throws ConfigurationError, HelpShown
  */
-export function parseConfiguration(args: readonly string[], program = operatorProgram()): OperatorConfiguration {
-  try {
-    program.allowExcessArguments(false).parse(args, {from: 'user'});
-  } catch (cause) {
-    if (!(cause instanceof CommanderError)) throw cause;
-    if (cause.exitCode === 0) throw new HelpShown(cause.message, {cause});
-    throw new ConfigurationError(cause.message.replace(/^error: /, ''), {cause});
-  }
-  const options = program.opts<{
-    kubeconfig?: string;
-    rootNamespace: string;
-    controlAddress: ListenAddress;
-    tlsCertificateFile: string;
-    tlsPrivateKeyFile: string;
-    metricsAddress: ListenAddress;
-    gatewayServiceAccount: ServiceAccountName[];
-    admissionDirectory: string;
-    leaderElect: boolean;
-    logLevel: LogLevel;
-  }>();
-  const {gatewayServiceAccount, kubeconfig, ...rest} = options;
+export function parseConfiguration(args: readonly string[]): OperatorConfiguration {
+  const {gatewayServiceAccount, kubeconfig, ...rest} = parseFlags<
+    Omit<OperatorConfiguration, 'gatewayServiceAccounts' | 'kubeconfig'> & {
+      kubeconfig?: string;
+      gatewayServiceAccount: readonly ServiceAccountName[];
+    }
+  >(args, operatorProgram());
   return {...rest, kubeconfig, gatewayServiceAccounts: gatewayServiceAccount};
-}
-
-/** `host:port`, `[IPv6]:port` or `:port`. */
-function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65535) throw new InvalidArgumentError('Want host:port, such as 127.0.0.1:9443 or [::1]:9443.');
-  return {host: match[1] ?? (match[2] || undefined), port};
 }
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -1,9 +1,11 @@
 import type {AddressInfo} from 'node:net';
 import {collectDefaultMetrics, Registry} from 'prom-client';
 import type {Logger} from 'winston';
+import {listening} from '../serve/flags.ts';
+import {serveObservation} from '../serve/observation.ts';
 import {createAdmissionGuard} from './admission/guard.ts';
 import {readShippedAdmission} from './admission/shipped.ts';
-import type {ListenAddress, OperatorConfiguration} from './configuration.ts';
+import type {OperatorConfiguration} from './configuration.ts';
 import {createControlServer} from './control/server.ts';
 import type {Clock} from './kube/clock.ts';
 import {inClusterCredentials, kubeconfigCredentials} from './kube/credentials.ts';
@@ -12,6 +14,7 @@ import {KubeHTTPClient} from './kube/http.ts';
 import {LeaderElection} from './kube/lease.ts';
 import {createControllerMetrics} from './kube/metrics.ts';
 import {Reflector} from './kube/reflector.ts';
+import {createOperatorMetrics} from './metrics.ts';
 import {PolicyController} from './policy/controller.ts';
 import {parsePolicy, policiesPath} from './policy/parse.ts';
 import {ProxyLeases} from './policy/proxies.ts';
@@ -19,8 +22,6 @@ import {runPolicyStatus} from './policy/statuscontroller.ts';
 import {createAnnounce} from './request/announce.ts';
 import {createRequestController} from './request/controller.ts';
 import {parseAccessRequest} from './request/parse.ts';
-import {createOperatorMetrics} from './serve/metrics.ts';
-import {serveObservation} from './serve/observe.ts';
 
 export interface OperatorDependencies {
   /** Aborted: shut down. */
@@ -39,12 +40,6 @@ export interface OperatorDependencies {
 export const electionLease = 'lockkeeper-operator';
 const accessRequestsOfCluster = '/apis/lockkeeper.dev/v1alpha1/accessrequests';
 const callTimeoutMilliseconds = 30_000;
-
-/** An address cannot be listened at; the message names its flag. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-  readonly code = 'Listen';
-}
 
 /**
  * Runs the operator until the signal aborts; resolves once the leadership is given back and every stream and connection
@@ -161,14 +156,4 @@ export async function runOperator(configuration: OperatorConfiguration, given: O
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), {once: true}));
-}
-
-async function listening<T>(flag: string, address: ListenAddress, listen: (address: ListenAddress) => Promise<T>) {
-  try {
-    return await listen(address);
-  } catch (cause) {
-    const where = `${address.host ?? ''}:${address.port}`;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ListenError(`${flag} ${where} cannot be listened at: ${why}`, {cause});
-  }
 }

@@ -41,20 +41,18 @@ export function proxyProgram(hostname: string): Command {
         .choices(['gateway', 'sidecar'])
         .default('gateway'),
     )
-    .option(
-      '--listen-address <host:port>',
-      'where agents connect, over HTTPS; an empty host means every address of the machine',
-      parseListenAddress,
-      {host: '::', port: 8443},
+    .addOption(
+      new Option(
+        '--listen-address <host:port>',
+        'where agents connect, over HTTPS; without a host at every address of the machine',
+      )
+        .argParser(parseListenAddress)
+        .default({host: undefined, port: 8443}, ':8443'),
     )
-    .option(
-      '--metrics-address <host:port>',
-      'where /metrics, /healthz and /readyz are served, over HTTP',
-      parseListenAddress,
-      {
-        host: '::',
-        port: 8080,
-      },
+    .addOption(
+      new Option('--metrics-address <host:port>', 'where /metrics, /healthz and /readyz are served, over HTTP')
+        .argParser(parseListenAddress)
+        .default({host: undefined, port: 8080}, ':8080'),
     )
     .requiredOption(
       '--tls-certificate-file <file>',

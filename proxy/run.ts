@@ -4,6 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
 import {maskText} from '../core/mask/createmasker.ts';
 import {changedCertificate, readCertificate} from '../serve/certificate.ts';
+import {listening} from '../serve/flags.ts';
 import {serveObservation} from '../serve/observation.ts';
 import type {ProcessContext} from '../serve/process.ts';
 import {startCheckpoints} from './audit/checkpoint.ts';
@@ -93,16 +94,20 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
       longRunning,
     },
   });
-  const listener = await listen({...configuration.listenAddress, certificate, onRequest: serve});
-  const observation = await serveObservation({
-    ...configuration.metricsAddress,
-    registry: metrics.registry,
-    checks: {
-      bundle: () => bundles.current !== undefined,
-      audit: () => auditLog.available,
-      serving: () => !signal.aborted,
-    },
-  });
+  const listener = await listening('--listen-address', configuration.listenAddress, (address) =>
+    listen({...address, certificate, onRequest: serve}),
+  );
+  const observation = await listening('--metrics-address', configuration.metricsAddress, (address) =>
+    serveObservation({
+      ...address,
+      registry: metrics.registry,
+      checks: {
+        bundle: () => bundles.current !== undefined,
+        audit: () => auditLog.available,
+        serving: () => !signal.aborted,
+      },
+    }),
+  );
   log.info('serving', {address: listener.address, mode: configuration.mode, upstream: target.origin});
 
   const checkpoints = startCheckpoints({

@@ -1,8 +1,8 @@
 import {type Command, CommanderError, InvalidArgumentError} from 'commander';
 
-/** An address to listen at; port 0 for any free one. */
+/** An address to listen at; port 0 for any free one, without a host every address of the machine. */
 export interface ListenAddress {
-  readonly host: string;
+  readonly host: string | undefined;
   readonly port: number;
 }
 
@@ -29,7 +29,7 @@ export function parseFlags<T extends object>(args: readonly string[], program: C
     .allowExcessArguments(false)
     .showHelpAfterError(false)
     .exitOverride()
-    .configureOutput({outputError: () => undefined});
+    .configureOutput({...program.configureOutput(), outputError: () => undefined});
   try {
     program.parse(args, {from: 'user'});
   } catch (cause) {
@@ -40,12 +40,33 @@ export function parseFlags<T extends object>(args: readonly string[], program: C
   return program.opts<T>();
 }
 
-/** `host:port`, `[IPv6]:port`, or `:port` for every address of the machine. */
+/** `host:port`, `[IPv6]:port`, or `:port`. */
 export function parseListenAddress(text: string): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65535) throw new InvalidArgumentError('Want host:port, such as 127.0.0.1:9443 or [::1]:9443.');
-  return {host: match[1] ?? (match[2] || '::'), port};
+  return {host: match[1] ?? (match[2] || undefined), port};
+}
+
+/** An address cannot be listened at; the message names its flag. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code = 'Listen';
+}
+
+/** Listens, and says which flag to mend where that fails. */
+export async function listening<T>(
+  flag: string,
+  address: ListenAddress,
+  listen: (address: ListenAddress) => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen(address);
+  } catch (cause) {
+    const where = `${address.host ?? ''}:${address.port}`;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ListenError(`${flag} ${where} cannot be listened at: ${why}`, {cause});
+  }
 }
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;

@@ -3,7 +3,8 @@ import type {AddressInfo} from 'node:net';
 import type {Registry} from 'prom-client';
 
 export interface ObservationServerOptions {
-  readonly host: string;
+  /** Undefined: every address of the machine. */
+  readonly host: string | undefined;
   /** 0 for any free port. */
   readonly port: number;
   readonly registry: Registry;

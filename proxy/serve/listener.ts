@@ -25,7 +25,7 @@ export interface Listener {
 
 /** The TLS listener for agents: HTTP/2 and HTTP/1.1 by ALPN. */
 export async function listen(options: {
-  readonly host: string;
+  readonly host: string | undefined;
   readonly port: number;
   readonly certificate: Certificate;
   readonly onRequest: (request: ServedRequest, response: ServedResponse) => void;

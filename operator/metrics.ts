@@ -1,5 +1,5 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client';
-import type {CompiledPolicies} from '../policy/controller.ts';
+import type {CompiledPolicies} from './policy/controller.ts';
 
 /** What the operator counts beside its queues, under client-go's and controller-runtime's names where they mean the same. */
 export interface OperatorMetrics {

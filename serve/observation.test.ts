@@ -1,7 +1,7 @@
 import {afterEach, describe, expect, test} from '@jest/globals';
 import {Counter, Registry} from 'prom-client';
 import {request} from 'undici';
-import {type ObservationServer, serveObservation} from './observe.ts';
+import {type ObservationServer, serveObservation} from './observation.ts';
 
 let server: ObservationServer | undefined;
 
