@@ -64,10 +64,15 @@ function impersonationHeaders(agent: Agent): readonly string[] {
   }
   for (const [key, values] of Object.entries(agent.extra)) {
     for (const value of values) {
-      headers.push(`impersonate-extra-${encodeURIComponent(key).toLowerCase()}`, headerBytes(value));
+      headers.push(`impersonate-extra-${headerKey(key)}`, headerBytes(value));
     }
   }
   return headers;
+}
+
+/** As k8s.io/client-go escapes the keys of extras: all that may not stand in a header's name, and `%`. */
+function headerKey(key: string): string {
+  return encodeURIComponent(key).replaceAll('(', '%28').replaceAll(')', '%29').toLowerCase();
 }
 
 /** Go reads header values as bytes; Node writes strings as latin1. */
