@@ -39,19 +39,10 @@ function sections(command: Command, parent: string): string[] {
 }
 
 function defaultOf({mandatory, defaultValue, defaultValueDescription, flags}: Option): string {
-  if (mandatory && defaultValue === undefined) return 'required';
-  const text = defaultValueDescription ?? typed(defaultValue, flags);
-  return text === '' ? '' : `\`${text}\``;
-}
-
-/** A default as a person would type it. */
-function typed(value: unknown, flags: string): string {
-  if (value === undefined) return '';
-  if (typeof value === 'number' && flags.includes('<duration>')) return `${value}s`;
-  if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value) {
-    return `${value.host === '::' ? '' : value.host}:${value.port}`;
-  }
-  return String(value);
+  if (defaultValue === undefined) return mandatory ? 'required' : '';
+  // Read as seconds, and so shown.
+  const unit = typeof defaultValue === 'number' && flags.includes('<duration>') ? 's' : '';
+  return `\`${defaultValueDescription ?? `${defaultValue}${unit}`}\``;
 }
 
 function descriptionOf({description, argChoices}: Option): string {
