@@ -1,5 +1,5 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import type {ServedResponse} from '../path/call.ts';
+import {isGone, type ServedResponse} from '../path/call.ts';
 import {Refusal} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
 import type {ResponseController, ResponseHandler} from './transport.ts';
@@ -54,15 +54,21 @@ export class Relay implements ResponseHandler {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    response.once('close', this.#onClose);
+    if (isGone(response)) this.#onClose();
+    else response.once('close', this.#onClose);
   }
 
-  /** Ends the call from this side, for example because the proxy is going down. */
+  /** Ends the call from this side, because the proxy is going down: cleanly where the answer has begun. */
   finish(): void {
     if (this.#settled) return;
-    this.#settle();
-    this.#response.end();
-    this.#controller?.abort(new ClientGone('the proxy is draining'));
+    const draining = new Refusal('Draining', 503, 'the proxy is going down; try again', {retryAfterSeconds: 1});
+    if (this.#response.headersSent) {
+      this.#settle();
+      this.#response.end();
+    } else {
+      this.#fail(draining);
+    }
+    this.#controller?.abort(draining);
   }
 
   onRequestStart(controller: ResponseController): void {

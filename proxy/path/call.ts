@@ -12,6 +12,11 @@ export type ServedRequest = IncomingMessage & {
 };
 export type ServedResponse = ServerResponse & {readonly stream?: ServerHttp2Stream};
 
+/** Whether the agent went away: for who comes after the `close` event of the response has passed. */
+export function isGone(response: ServedResponse): boolean {
+  return response.stream === undefined ? response.destroyed : response.stream.destroyed;
+}
+
 /** One request of an agent on its way through the filters, and what the filters found out for the record. */
 export class Call {
   readonly request: ServedRequest;
