@@ -24,6 +24,9 @@ export function withOperation(next: Next<Resolved>): Next<Agent> {
       const code = refused.code === 'Impersonation' ? 'ImpersonationRefused' : 'Ambiguous';
       throw new Refusal(code, refused.status, refused.reason);
     }
+    if (request.stream === undefined && request.headers.host === undefined) {
+      throw new Refusal('Ambiguous', 400, 'the request must have a Host header');
+    }
     if ((method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && announcesBody(request)) {
       // What one hop calls the body of a GET, the next may read as another request.
       throw new Refusal('Ambiguous', 400, `a ${method} request may not have a body`);

@@ -1,7 +1,8 @@
-import type {Server as HttpServer} from 'node:http';
+import {type Server as HttpServer, ServerResponse} from 'node:http';
 import * as http2 from 'node:http2';
-import type {AddressInfo, Socket} from 'node:net';
+import {type AddressInfo, Socket} from 'node:net';
 import type {ServedRequest, ServedResponse} from '../path/call.ts';
+import {refuseUnreadable} from './unreadable.ts';
 
 /** Longer than the idle time of load balancers and client-go (90 s), so that it is never we who close under a request. */
 const keepAliveMilliseconds = 120_000;
@@ -36,7 +37,12 @@ export async function listen(options: {
     minVersion: 'TLSv1.2',
     settings: {maxConcurrentStreams: maximumConcurrentStreams, maxHeaderListSize: maximumHeaderBytes},
     // node:http's options for the HTTP/1.1 side, which the types do not know.
-    ...({keepAliveTimeout: keepAliveMilliseconds, maxHeaderSize: maximumHeaderBytes} as object),
+    ...({
+      keepAliveTimeout: keepAliveMilliseconds,
+      maxHeaderSize: maximumHeaderBytes,
+      // The operation filter says so with a Status; Node answers with nothing.
+      requireHostHeader: false,
+    } as object),
   });
   const sockets = new Set<Socket>();
   const sessions = new Set<http2.ServerHttp2Session>();
@@ -51,9 +57,18 @@ export async function listen(options: {
   });
   // A client that breaks its connection is its own affair; the relay of each call hears of it by itself.
   server.on('sessionError', () => {});
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', refuseUnreadable);
   server.on('tlsClientError', () => {});
-  server.on('request', options.onRequest as unknown as (request: unknown, response: unknown) => void);
+  const onRequest = (request: ServedRequest, response: ServedResponse) => {
+    // Node's parser reads no request that came together with the one that asks to upgrade.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    options.onRequest(request, response);
+  };
+  server.on('request', onRequest as unknown as (request: unknown, response: unknown) => void);
+  // Refused on the path like any other method that is not known, where Node would hang up without a word.
+  server.on('connect', ((request: ServedRequest, to: ServedResponse | Socket) => {
+    onRequest(request, to instanceof Socket ? lastResponse(request, to) : to);
+  }) as unknown as (session: unknown, socket: unknown) => void);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -74,4 +89,14 @@ export async function listen(options: {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** The response to a request whose connection Node has let go of. */
+function lastResponse(request: ServedRequest, socket: Socket): ServedResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => socket.end());
+  socket.on('error', () => {});
+  return response;
 }
