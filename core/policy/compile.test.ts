@@ -1,7 +1,7 @@
 import {expect, test} from '@jest/globals';
 import type {AgentAccessPolicy} from '../api/agentaccesspolicy.ts';
-import {BundleRejected, loadBundle} from './bundle.ts';
 import {compilePolicies} from './compile.ts';
+import {BundleRejected, loadBundle} from './loadbundle.ts';
 
 const options = {rootNamespace: 'lockkeeper-system', revision: '17'};
 

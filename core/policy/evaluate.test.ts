@@ -1,9 +1,9 @@
 import {describe, expect, test} from '@jest/globals';
 import {agent, operation} from '../../test/operations.ts';
 import type {AgentAccessPolicy, Rule} from '../api/agentaccesspolicy.ts';
-import {loadBundle} from './bundle.ts';
 import {compilePolicies} from './compile.ts';
 import {select} from './evaluate.ts';
+import {loadBundle} from './loadbundle.ts';
 
 const caller = agent();
 const operations = [{verbs: ['create'], apiGroups: [''], resources: ['pods']}];

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import {agent, operation} from '../../test/operations.ts';
 import type {AgentAccessPolicy, Rule} from '../api/agentaccesspolicy.ts';
 import type {Operation} from '../request/operation.ts';
-import {loadBundle} from './bundle.ts';
 import {compilePolicies} from './compile.ts';
 import type {NeedsApproval} from './decision.ts';
 import {select} from './evaluate.ts';
+import {loadBundle} from './loadbundle.ts';
 import {ApprovalRefused, approve, decide, type Grant} from './permitted.ts';
 
 const rootNamespace = 'lockkeeper-system';

@@ -3,8 +3,8 @@ import {exportJWK, generateKeyPair, type JWTPayload, SignJWT} from 'jose';
 import {stringify} from 'yaml';
 import type {Agent} from '../../core/request/agent.ts';
 import {createAuthenticator} from './authenticator.ts';
-import {parseConfiguration} from './configuration.ts';
 import {AuthenticationError, AuthenticationUnavailable} from './errors.ts';
+import {parseConfiguration} from './parseconfiguration.ts';
 
 const issuer = 'https://issuer.example.com';
 const cluster = 'https://kubernetes.default.svc';

@@ -1,8 +1,8 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {stringify} from 'yaml';
-import {parseConfiguration} from './configuration.ts';
 import {ConfigurationError} from './errors.ts';
+import {parseConfiguration} from './parseconfiguration.ts';
 
 const cluster = 'https://kubernetes.default.svc';
 const oidc = {

@@ -1,9 +1,9 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {stringify} from 'yaml';
-import {parseConfiguration} from './configuration.ts';
 import {AuthenticationError} from './errors.ts';
 import {identify} from './identity.ts';
+import {parseConfiguration} from './parseconfiguration.ts';
 
 const cluster = 'https://kubernetes.default.svc';
 

@@ -1,14 +1,9 @@
-import type {Agent} from '../../core/request/agent.ts';
+import type {Claims, Identity} from './claims.ts';
 import type {ClaimMappings, JWTAuthenticator, MappingExpression, ValidationRule} from './configuration.ts';
 import {AuthenticationError} from './errors.ts';
 import {type Expression, ExpressionError} from './expression.ts';
 import {defaultUsernamePrefix, reservedPrefix} from './mappings.ts';
 import {serviceAccountIdentity} from './serviceaccount.ts';
-
-export type Claims = Readonly<Record<string, unknown>>;
-
-/** What a token says of its bearer, once mapped. */
-export type Identity = Pick<Agent, 'username' | 'uid' | 'groups' | 'extra' | 'serviceAccount'>;
 
 /**
  * Maps the claims of a verified token to an identity and applies the validation rules, in kube-apiserver's order:

@@ -1,5 +1,6 @@
 import type {Authenticator} from './authenticator.ts';
-import {type AuthenticationConfiguration, parseConfiguration} from './configuration.ts';
+import type {AuthenticationConfiguration} from './configuration.ts';
+import {parseConfiguration} from './parseconfiguration.ts';
 
 export interface ReloadOptions {
   /** The text of the configuration file. */

@@ -1,5 +1,5 @@
+import type {Claims, Identity} from './claims.ts';
 import {AuthenticationError} from './errors.ts';
-import type {Claims, Identity} from './identity.ts';
 
 const subject = /^system:serviceaccount:([^:]+):([^:]+)$/;
 

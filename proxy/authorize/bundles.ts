@@ -1,5 +1,6 @@
 import type {Acknowledgement} from '../../core/control/messages.ts';
-import {type LoadedBundle, loadBundle} from '../../core/policy/bundle.ts';
+import {loadBundle} from '../../core/policy/loadbundle.ts';
+import type {LoadedBundle} from '../../core/policy/loadedbundle.ts';
 
 /** The policies in force: the last bundle that could be read, and when the operator was last heard. */
 export class Bundles {

@@ -5,7 +5,7 @@ import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {exportJWK, generateKeyPair, SignJWT} from 'jose';
 import {stringify} from 'yaml';
 import {createAuthenticator} from '../../proxy/authenticate/authenticator.ts';
-import {parseConfiguration} from '../../proxy/authenticate/configuration.ts';
+import {parseConfiguration} from '../../proxy/authenticate/parseconfiguration.ts';
 import {fetchDocument} from '../../proxy/authenticate/document.ts';
 import {AuthenticationUnavailable} from '../../proxy/authenticate/errors.ts';
 import {type CertificatePair, createAuthority, issueCertificate} from '../cluster/certificates.ts';

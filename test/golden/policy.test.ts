@@ -2,7 +2,7 @@ import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {expect, test} from '@jest/globals';
 import {parse, stringify} from 'yaml';
 import type {AgentAccessPolicy} from '../../core/api/agentaccesspolicy.ts';
-import {loadBundle} from '../../core/policy/bundle.ts';
+import {loadBundle} from '../../core/policy/loadbundle.ts';
 import {compilePolicies} from '../../core/policy/compile.ts';
 import type {Decision} from '../../core/policy/decision.ts';
 import {select} from '../../core/policy/evaluate.ts';

@@ -1,8 +1,9 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {type Bundle, BundleRejected, loadBundle} from './bundle.ts';
+import type {Bundle} from './bundle.ts';
 import {compilePolicies} from './compile.ts';
 import {bundleHash} from './hash.ts';
+import {BundleRejected, loadBundle} from './loadbundle.ts';
 
 const {bundle} = compilePolicies(
   [
