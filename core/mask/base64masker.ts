@@ -1,0 +1,197 @@
+import {byteSet} from './bytes.ts';
+import type {MaskCounts, Masker} from './masker.ts';
+import {PanMasker} from './panmasker.ts';
+import {StreamWindow} from './window.ts';
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const IN_WORD = byteSet(ALPHABET);
+const SEXTETS = new Uint8Array(256);
+for (const [sextet, character] of [...ALPHABET].entries()) SEXTETS[character.charCodeAt(0)] = sextet;
+
+/** The twelve digits of the shortest PAN in base64. */
+const SHORTEST_WORD_CHARACTERS = 16;
+
+/**
+ * First characters of a group of four whose first byte is part of a candidate: a digit (M, N, O), a separator (I, L)
+ * or part of an escape of one (R, X, Z, d).
+ */
+const CANDIDATE_GROUP = byteSet('ILMNORXZd');
+
+/** Whole groups of four that every candidate has one after the other. */
+const CANDIDATE_GROUPS = 3;
+
+/** Characters decoded at once. */
+const BLOCK_CHARACTERS = 16 * 1024;
+
+/**
+ * Masks PANs inside base64 (RFC 4648 section 4): every word of its alphabet is decoded as it streams by, masked as
+ * text, and where that changes a byte the characters that encode it are changed. So it finds the values of a Secret,
+ * and the same in the copy of the Secret that kubectl keeps in an annotation as JSON in a string. All bytes, those of
+ * the words included, then go to the next masker as they are.
+ */
+export class Base64Masker implements Masker {
+  readonly #next: Masker;
+  readonly #window = new StreamWindow();
+  readonly #decoded = new PanMasker('text');
+  readonly #block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
+  /** Where the word starts that is being decoded. */
+  #wordStart: number | undefined;
+  /** Bytes of that word that are decoded, and how many of them have come back masked. */
+  #bytesDecoded = 0;
+  #bytesMasked = 0;
+  #foundBefore = 0;
+
+  constructor(next: Masker) {
+    this.#next = next;
+  }
+
+  get counts(): Readonly<MaskCounts> {
+    return {PAN: this.#next.counts.PAN + this.#decoded.counts.PAN};
+  }
+
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    this.#advance(chunk, false, emit);
+  }
+
+  end(emit: (bytes: Buffer) => void): void {
+    this.#advance(Buffer.alloc(0), true, emit);
+    this.#window.reset();
+    this.#next.end(emit);
+  }
+
+  #advance(chunk: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
+    this.#window.open(chunk);
+    this.#scan(chunk, final);
+    const start = this.#wordStart;
+    const holdFrom = start === undefined ? chunk.length : start + firstCharacterOf(this.#bytesMasked);
+    const bytes = this.#window.close(holdFrom, (ready) => this.#next.push(ready, emit));
+    if (start !== undefined) this.#wordStart = start - bytes;
+  }
+
+  #scan(chunk: Buffer, final: boolean): void {
+    let at = 0;
+    while (at < chunk.length || final) {
+      const start = this.#wordStart ?? nextWord(chunk, at);
+      const end = wordEnd(chunk, Math.max(start, at));
+      if (this.#wordStart !== undefined || mayHoldCandidate(chunk, start, end)) this.#decodeWord(start, end);
+      if (end === chunk.length && !final) return;
+      this.#endWord(start, end);
+      if (end === chunk.length) return;
+      at = end;
+    }
+  }
+
+  /** Decodes what is new of the word, as far as it is complete groups of four characters. */
+  #decodeWord(start: number, end: number): void {
+    if (this.#wordStart === undefined) {
+      this.#wordStart = start;
+      this.#bytesDecoded = 0;
+      this.#bytesMasked = 0;
+      this.#foundBefore = this.#decoded.counts.PAN;
+    }
+    const {chunk} = this.#window;
+    let at = start + firstCharacterOf(this.#bytesDecoded);
+    for (; at < 0 && at + 4 <= end; at += 4) {
+      const group = this.#groupAt(at);
+      this.#maskDecoded(this.#block.writeUIntBE(group, 0, 3));
+    }
+    while (at + 4 <= end) {
+      const to = Math.min(at + BLOCK_CHARACTERS, end - ((end - at) % 4));
+      this.#maskDecoded(this.#block.write(chunk.toString('latin1', at, to), 'base64'));
+      at = to;
+    }
+  }
+
+  /** The word, if one is being decoded, ends before `end`. */
+  #endWord(start: number, end: number): void {
+    if (this.#wordStart === undefined) return;
+    const at = start + firstCharacterOf(this.#bytesDecoded);
+    const group = this.#groupAt(at);
+    this.#block[0] = group >> 16;
+    this.#block[1] = group >> 8;
+    // Two characters left encode one byte, three encode two; one alone encodes none.
+    this.#maskDecoded(Math.max(end - at - 1, 0));
+    this.#decoded.end((masked) => this.#encode(masked));
+    this.#wordStart = undefined;
+  }
+
+  #maskDecoded(bytes: number): void {
+    if (bytes === 0) return;
+    this.#bytesDecoded += bytes;
+    this.#decoded.push(this.#block.subarray(0, bytes), (masked) => this.#encode(masked));
+  }
+
+  /** Takes back the next decoded bytes, and changes the characters of those that were masked. */
+  #encode(masked: Buffer): void {
+    if (this.#decoded.counts.PAN > this.#foundBefore) {
+      for (const [index, byte] of masked.entries()) this.#encodeByte(this.#bytesMasked + index, byte);
+    }
+    this.#bytesMasked += masked.length;
+  }
+
+  #encodeByte(index: number, byte: number): void {
+    const at = (this.#wordStart ?? 0) + firstCharacterOf(index);
+    const place = index % 3;
+    const shift = 16 - 8 * place;
+    const group = this.#groupAt(at);
+    if (((group >> shift) & 0xff) === byte) return;
+    const changed = (group & ~(0xff << shift)) | (byte << shift);
+    // A byte is spread over two characters.
+    for (const character of [place, place + 1]) {
+      this.#window.overwrite(at + character, ALPHABET.charCodeAt((changed >> (18 - 6 * character)) & 0x3f));
+    }
+  }
+
+  #groupAt(at: number): number {
+    const window = this.#window;
+    const [first, second, third, fourth] = [0, 1, 2, 3].map((index) => SEXTETS[window.byteAt(at + index)] as number);
+    return ((first as number) << 18) | ((second as number) << 12) | ((third as number) << 6) | (fourth as number);
+  }
+}
+
+/** The first of the four characters that encode the byte. */
+function firstCharacterOf(byteIndex: number): number {
+  return Math.floor(byteIndex / 3) * 4;
+}
+
+/** Whether a word that starts in the chunk must be decoded; one that goes on in the next chunk always must. */
+function mayHoldCandidate(chunk: Buffer, start: number, end: number): boolean {
+  if (end === chunk.length) return start < end;
+  let inRow = 0;
+  let at = start + 4 * (CANDIDATE_GROUPS - 1);
+  while (at < end) {
+    if (CANDIDATE_GROUP[chunk[at] as number] === 0) {
+      at += 4 * CANDIDATE_GROUPS;
+      inRow = 0;
+    } else {
+      inRow++;
+      if (inRow === CANDIDATE_GROUPS) return true;
+      at -= 4;
+    }
+  }
+  return false;
+}
+
+/** Where the next word starts that is long enough or reaches the end of the chunk, the end if there is none. */
+function nextWord(chunk: Buffer, from: number): number {
+  let clear = from;
+  for (;;) {
+    const probe = Math.min(clear + SHORTEST_WORD_CHARACTERS, chunk.length) - 1;
+    let start = probe + 1;
+    while (start > clear && IN_WORD[chunk[start - 1] as number] === 1) start--;
+    if (probe === chunk.length - 1) return start;
+    if (start <= probe) {
+      const end = wordEnd(chunk, probe);
+      if (end === chunk.length || end - start >= SHORTEST_WORD_CHARACTERS) return start;
+      clear = end;
+    } else clear = probe + 1;
+  }
+}
+
+/** The end of the word that `from` stands in. */
+function wordEnd(chunk: Buffer, from: number): number {
+  const {length} = chunk;
+  let end = from;
+  while (end < length && IN_WORD[chunk[end] as number] === 1) end++;
+  return end;
+}

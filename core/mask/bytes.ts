@@ -1,0 +1,26 @@
+/** ASCII that the detectors look for. */
+export const SPACE = 0x20;
+export const QUOTE = 0x22;
+export const ASTERISK = 0x2a;
+export const HYPHEN = 0x2d;
+export const DOT = 0x2e;
+export const DIGIT_0 = 0x30;
+export const BACKSLASH = 0x5c;
+
+export function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** The value of an ASCII hex digit of either case, or -1. */
+export function hexValue(byte: number): number {
+  if (isDigit(byte)) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/** A table with 1 at the codes of these characters. */
+export function byteSet(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const character of characters) table[character.charCodeAt(0)] = 1;
+  return table;
+}

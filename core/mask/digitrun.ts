@@ -1,0 +1,175 @@
+import {isCardGrouping, isTight, longestNextGroup} from './grouping.ts';
+import {isPan, mayBecomePan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
+
+/** Digits of a PAN that stay readable, at most (PCI DSS 3.4.1 would allow more). */
+const DIGITS_SHOWN = 4;
+
+/** A PAN that stands in the stream; all positions are indices of the stream window. */
+export interface PanFound {
+  /** The first byte of its first digit. */
+  readonly start: number;
+  /** After the last byte of its last digit. */
+  readonly end: number;
+  /** The digits to hide. */
+  readonly hidden: readonly DigitPosition[];
+}
+
+export interface DigitPosition {
+  /** The byte that shows the digit; of an escape the last. */
+  readonly index: number;
+  readonly escaped: boolean;
+}
+
+/**
+ * Groups of digits with one separator between each two, as they come in: at the end of each group every row of groups
+ * that ends there is looked at. Only the last 19 digits are kept, so a run can go on for ever; a single group longer
+ * than that is no card and is not searched inside.
+ */
+export class DigitRun {
+  #state: 'idle' | 'digit' | 'separator' | 'overlong' = 'idle';
+  #count = 0;
+  readonly #digits = new Uint8Array(PAN_MAXIMUM_DIGITS);
+  readonly #starts = new Int32Array(PAN_MAXIMUM_DIGITS);
+  readonly #ends = new Int32Array(PAN_MAXIMUM_DIGITS);
+  readonly #escaped = new Uint8Array(PAN_MAXIMUM_DIGITS);
+  /** For each group the number of its first digit. */
+  #groups: number[] = [];
+  /** Whether the run had digits that are no longer kept. */
+  #truncated = false;
+  readonly #onPan: (pan: PanFound) => void;
+
+  /** @param onPan called for each PAN, in the order in which they end */
+  constructor(onPan: (pan: PanFound) => void) {
+    this.#onPan = onPan;
+  }
+
+  get idle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  /** Where the digits start that have come in since the last separator, if they are the first of the run. */
+  get onlyGroup(): {readonly start: number; readonly digits: number} | undefined {
+    if (this.#state !== 'digit' || this.#groups.length !== 1 || this.#truncated) return undefined;
+    return {start: this.#starts[0] as number, digits: this.#count};
+  }
+
+  /**
+   * @param value 0 to 9
+   * @param start the first byte of the digit
+   * @param end after its last byte
+   */
+  addDigit(value: number, start: number, end: number): void {
+    if (this.#state === 'overlong') return;
+    if (this.#state !== 'digit') this.#groups.push(this.#count);
+    this.#state = 'digit';
+    if (this.#count === PAN_MAXIMUM_DIGITS && !this.#dropFirstGroup()) return;
+    this.#digits[this.#count] = value;
+    this.#starts[this.#count] = start;
+    this.#ends[this.#count] = end;
+    this.#escaped[this.#count] = end - start > 1 ? 1 : 0;
+    this.#count++;
+  }
+
+  /** A separator; `end` is what two of them in a row mean. */
+  addSeparator(): void {
+    if (this.#state === 'digit' || this.#state === 'overlong') this.addBoundary();
+    else this.end();
+  }
+
+  /** A place where a card may end and another may begin, without a byte of its own. */
+  addBoundary(): void {
+    if (this.#state === 'digit') this.#findPans();
+    if (this.#state !== 'idle') this.#state = 'separator';
+  }
+
+  /** What comes next belongs to no card that started here. */
+  end(): void {
+    if (this.#state === 'idle') return;
+    if (this.#state === 'digit') this.#findPans();
+    this.#findTightPan();
+    this.#state = 'idle';
+    this.#count = 0;
+    this.#groups = [];
+    this.#truncated = false;
+  }
+
+  /** The first byte that can still be part of a PAN that is not complete yet, if there is one. */
+  openFrom(): number | undefined {
+    if (this.#state === 'overlong') return undefined;
+    for (const [group, first] of this.#groups.entries()) {
+      if (this.#isOpen(group)) return this.#starts[first];
+    }
+    return undefined;
+  }
+
+  /** All positions move: the window's index 0 is now `bytes` further on. */
+  rebase(bytes: number): void {
+    for (let digit = 0; digit < this.#count; digit++) {
+      this.#starts[digit] = (this.#starts[digit] as number) - bytes;
+      this.#ends[digit] = (this.#ends[digit] as number) - bytes;
+    }
+  }
+
+  #isOpen(group: number): boolean {
+    const first = this.#groups[group] as number;
+    const digits = this.#count - first;
+    const sizes = this.#sizesFrom(group);
+    const separated = this.#state === 'separator';
+    if (sizes.length > 1 && isTight(sizes[0] as number)) {
+      if (group > 0 || this.#truncated) return false;
+      // All that stands there is a card, if nothing follows.
+      if (separated && isCardGrouping(sizes) && isPan(this.#digits, 0, digits)) return true;
+    }
+    const complete = separated ? sizes : sizes.slice(0, -1);
+    const next = separated ? 1 : (sizes.at(-1) as number);
+    if (next > longestNextGroup(complete)) return false;
+    // A row that ends with a separator is decided upon: only a longer one is open.
+    return mayBecomePan(this.#digits, first, digits, separated ? digits + 1 : digits);
+  }
+
+  /** Forgets the oldest group. Where that is the only one, the group is overlong and false is given. */
+  #dropFirstGroup(): boolean {
+    this.#truncated = true;
+    const dropped = this.#groups[1];
+    if (dropped === undefined) {
+      this.#state = 'overlong';
+      this.#count = 0;
+      this.#groups = [];
+      return false;
+    }
+    for (const kept of [this.#digits, this.#starts, this.#ends, this.#escaped]) kept.copyWithin(0, dropped);
+    this.#groups = this.#groups.slice(1).map((first) => first - dropped);
+    this.#count -= dropped;
+    return true;
+  }
+
+  #findPans(): void {
+    if (this.#count < PAN_MINIMUM_DIGITS) return;
+    for (const [group, first] of this.#groups.entries()) {
+      if (this.#count - first < PAN_MINIMUM_DIGITS) return;
+      if (!isPan(this.#digits, first, this.#count - first)) continue;
+      const sizes = this.#sizesFrom(group);
+      if (sizes.length > 1 && isTight(sizes[0] as number)) continue;
+      if (isCardGrouping(sizes)) this.#report(first);
+    }
+  }
+
+  #findTightPan(): void {
+    if (this.#truncated || this.#groups.length < 2 || !isPan(this.#digits, 0, this.#count)) return;
+    const sizes = this.#sizesFrom(0);
+    if (isTight(sizes[0] as number) && isCardGrouping(sizes)) this.#report(0);
+  }
+
+  #sizesFrom(group: number): number[] {
+    const starts = this.#groups.slice(group);
+    return starts.map((first, index) => (starts[index + 1] ?? this.#count) - first);
+  }
+
+  #report(first: number): void {
+    const hidden: DigitPosition[] = [];
+    for (let digit = first; digit < this.#count - DIGITS_SHOWN; digit++) {
+      hidden.push({index: (this.#ends[digit] as number) - 1, escaped: this.#escaped[digit] === 1});
+    }
+    this.#onPan({start: this.#starts[first] as number, end: this.#ends[this.#count - 1] as number, hidden});
+  }
+}

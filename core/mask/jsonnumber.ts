@@ -1,0 +1,61 @@
+import {isPanText, mayBecomePanText, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
+
+/** RFC 8259 section 6, but for exponents that could be a card. */
+const NUMBER = /^-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,11}))?$/;
+const OPEN_NUMBER = /^-?([0-9]*)(?:\.([0-9]*))?(?:[eE]\+?[0-9]{0,2})?$/;
+const LONG_NUMBER = /^-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?$/;
+
+/** Fewest digits of a fraction that an exponent makes a card of: encoders write one digit before the dot. */
+export const FRACTION_MINIMUM_DIGITS = PAN_MINIMUM_DIGITS - 1;
+
+/** Digits of a mantissa beyond which no exponent is looked at; a double has 17. */
+const MANTISSA_MAXIMUM_DIGITS = 24;
+
+/** What a JSON number token says about cards; `lastFour` are digits that may stay. */
+export type NumberReading =
+  | {readonly kind: 'pan'; readonly lastFour: string}
+  | {readonly kind: 'number'}
+  | {readonly kind: 'noNumber'};
+
+/**
+ * Reads a number token, as written (no float is made of it, so 19 digits stay exact): a PAN where its integer digits
+ * are one, as they stand (4111111111111111.5) or moved by the exponent (4.111111111111111e15). The digits of a
+ * fraction alone are no PAN.
+ */
+export function readNumber(token: string): NumberReading {
+  const match = NUMBER.exec(token);
+  if (match === null) return {kind: 'noNumber'};
+  const [, integer = '', fraction = '', exponent = '0'] = match;
+  if (isPanText(integer)) return {kind: 'pan', lastFour: integer.slice(-4)};
+  const length = integer.length + Number(exponent);
+  if (fraction.length >= FRACTION_MINIMUM_DIGITS && length <= PAN_MAXIMUM_DIGITS) {
+    const value = (integer + fraction).padEnd(length, '0').slice(0, length);
+    if (isPanText(value)) return {kind: 'pan', lastFour: value.slice(-4)};
+  }
+  return {kind: 'number'};
+}
+
+/** Whether a number token that starts so can be read as a PAN in the end. */
+export function mayBecomePanNumber(start: string): boolean {
+  const match = OPEN_NUMBER.exec(start);
+  if (match === null) return false;
+  const [, integer = '', fraction] = match;
+  if (fraction === undefined && integer.length > PAN_MAXIMUM_DIGITS) return false;
+  const mantissa = integer + (fraction ?? '');
+  return mantissa.length <= MANTISSA_MAXIMUM_DIGITS && mayBecomePanText(mantissa.slice(0, PAN_MAXIMUM_DIGITS));
+}
+
+/** The string token of the same length that stands in the place of a number token of at least six characters. */
+export function maskedNumber(length: number, lastFour: string): string {
+  return `"${lastFour.padStart(length - 2, '*')}"`;
+}
+
+/**
+ * The start of a number token with every digit of its mantissa hidden, and still the start of a number: for a token
+ * so long that it must be passed on before it ends. Undefined if it is no number.
+ */
+export function flattenedNumber(start: string): string | undefined {
+  if (!LONG_NUMBER.test(start)) return undefined;
+  const mantissa = start.search(/[eE]|$/);
+  return start.slice(0, mantissa).replace(/[0-9]/g, '0').replace('0', '1') + start.slice(mantissa);
+}

@@ -1,0 +1,356 @@
+import {describe, expect, test} from '@jest/globals';
+import {createMasker, type MaskerOptions, maskText} from './createmasker.ts';
+
+const TEXT: MaskerOptions = {mediaType: 'text'};
+const JSON_: MaskerOptions = {mediaType: 'json'};
+const SECRET: MaskerOptions = {mediaType: 'json', base64: true};
+
+/** What comes out for this input, pushed in chunks that end at these offsets. */
+function masked(options: MaskerOptions, input: string, cuts: readonly number[] = []): string {
+  const masker = createMasker(options);
+  const bytes = Buffer.from(input);
+  const out: Buffer[] = [];
+  const emit = (chunk: Buffer): void => {
+    out.push(Buffer.from(chunk));
+  };
+  let from = 0;
+  for (const to of [...cuts, bytes.length]) {
+    masker.push(Buffer.from(bytes.subarray(from, to)), emit);
+    from = to;
+  }
+  masker.end(emit);
+  return Buffer.concat(out).toString();
+}
+
+/** Whole, cut in two at every offset, and byte by byte. */
+function expectMasked(options: MaskerOptions, input: string, expected: string): void {
+  expect(masked(options, input)).toBe(expected);
+  const {length} = Buffer.from(input);
+  for (let cut = 1; cut < length; cut++) {
+    const out = masked(options, input, [cut]);
+    if (out !== expected) throw new Error(`cut at ${cut}: ${out}`);
+  }
+  const everyByte = Array.from({length: length - 1}, (_, index) => index + 1);
+  expect(masked(options, input, everyByte)).toBe(expected);
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('in text', () => {
+  test.each([
+    ['Visa', '4111111111111111', '************1111'],
+    ['Visa of 13 digits', '4222222222222', '*********2222'],
+    ['Visa of 19 digits', '4000000000000000006', '***************0006'],
+    ['Mastercard', '5555555555554444', '************4444'],
+    ['Mastercard in the 2 series', '2223003122003222', '************3222'],
+    ['American Express', '378282246310005', '***********0005'],
+    ['Diners Club', '30569309025904', '**********5904'],
+    ['Discover', '6011111111111117', '************1117'],
+    ['JCB', '3530111333300000', '************0000'],
+    ['UnionPay', '6200000000000005', '************0005'],
+    ['UnionPay in 81', '8171999927660000', '************0000'],
+    ['Maestro of 12 digits', '501800000009', '********0009'],
+    ['Mir', '2200000000000004', '************0004'],
+    ['Troy', '9792000000000003', '************0003'],
+    ['Elo', '6362970000457013', '************7013'],
+    ['Verve', '5060990580000217499', '***************7499'],
+    ['Hiper', '6370950000000005', '************0005'],
+    ['RuPay', '8200000000000001', '************0001'],
+    ['spaces', '4111 1111 1111 1111', '**** **** **** 1111'],
+    ['hyphens', '4111-1111-1111-1111', '****-****-****-1111'],
+    ['both', '4111 1111-1111 1111', '**** ****-**** 1111'],
+    ['4-6-5', '3782 822463 10005', '**** ****** *0005'],
+    ['4-6-4', '3056 930902 5904', '**** ****** 5904'],
+    ['4-4-4-4-3', '4000 0000 0000 0000 006', '**** **** **** ***0 006'],
+    ['6-13', '400000 0000000000006', '****** *********0006'],
+    ['every digit apart', '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1', '* * * * * * * * * * * * 1 1 1 1'],
+    ['pairs', '41 11 11 11 11 11 11 11', '** ** ** ** ** ** 11 11'],
+    ['beside letters', 'pan4111111111111111x', 'pan************1111x'],
+    ['beside underscores', 'id_4111111111111111_v', 'id_************1111_v'],
+    ['between other numbers', '42 4111 1111 1111 1111 12', '42 **** **** **** 1111 12'],
+    ['after a date', '2026-07-30 4111111111111111', '2026-07-30 ************1111'],
+    ['two in a row', '4111111111111111 5555555555554444', '************1111 ************4444'],
+    ['two in groups', '4111-1111-1111-1111 5555-5555-5555-4444', '****-****-****-1111 ****-****-****-4444'],
+    ['after a longer number', '12345678901234567890 4111111111111111', '12345678901234567890 ************1111'],
+    ['at the end of a line', 'a 4111111111111111\r\nb', 'a ************1111\r\nb'],
+    ['in a JSON line', '{"pan":"4111111111111111"}\n', '{"pan":"************1111"}\n'],
+    ['escaped in a JSON line', '{"pan":"\\u0034111111111111111"}', '{"pan":"\\u002a***********1111"}'],
+    ['after an escaped letter', '"\\u5361\\u53f74111111111111111"', '"\\u5361\\u53f7************1111"'],
+    ['after an escape of decimal digits', '"\\u20104111111111111111"', '"\\u2010************1111"'],
+    ['after a user name', 'CORP\\u4111111111111111', 'CORP\\u************1111'],
+    ['not ASCII around', 'é4111111111111111é', 'é************1111é'],
+    ['integer part', '4111111111111111.25', '************1111.25'],
+    ['in a word of hex digits', 'deadbeef4111111111111111', 'deadbeef************1111'],
+    ['after text like a UUID', '550e8400-e29b-41d4-a716-4111111111111111', '550e8400-e29b-41d4-a716-************1111'],
+  ])('masks %s', (_, input, expected) => {
+    expectMasked(TEXT, input, expected);
+  });
+
+  test.each([
+    ['a wrong check digit', '4111111111111112'],
+    ['an unknown issuer', '1111111111111117'],
+    ['a length that the issuer does not use', '41111111111111111111'],
+    ['a card inside a longer run of digits', '941111111111111111110'],
+    ['two separators', '4111  1111  1111  1111'],
+    ['a line break', '4111 1111\n1111 1111'],
+    ['groups that nobody writes', '41 1111111 1111111'],
+    ['numbers in a row', '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 22 333 4444'],
+    ['a UUID', '5018c400-e29b-41d4-a716-501800000009'],
+    ['a digest', `sha256:${'a'.repeat(40)}4111111111111111${'b'.repeat(8)}`],
+    ['a git commit', `${'a'.repeat(12)}4111111111111111${'b'.repeat(12)}`],
+    ['a trace parent', `00-${'a'.repeat(8)}4111111111111111${'b'.repeat(8)}-00f067aa0ba902b7-01`],
+    ['a fraction', 'ratio=0.4111111111111111 -12.4111111111111111e-05'],
+    ['epochs', '1753862400 1753862400000 1753862400000000 1753862400000000000'],
+    ['a timestamp', '2026-07-30 12:00:00.123456789 +0000'],
+  ])('leaves %s', (_, input) => {
+    expectMasked(TEXT, input, input);
+  });
+});
+
+describe('in JSON', () => {
+  test.each([
+    ['a string', '{"pan":"4111111111111111"}', '{"pan":"************1111"}'],
+    ['a key', '{"4111111111111111":1}', '{"************1111":1}'],
+    ['a number', '{"pan":4111111111111111}', '{"pan":"**********1111"}'],
+    ['a number of 12 digits', '[501800000009]', '["******0009"]'],
+    ['a number of 19 digits', '[4000000000000000006]', '["*************0006"]'],
+    ['a negative number', '[-4111111111111111]', '["***********1111"]'],
+    ['a number with a fraction', '[4111111111111111.00]', '["*************1111"]'],
+    ['a number with an exponent', '[4.111111111111111e15]', '["**************1111"]'],
+    ['a number with a signed exponent', '[4.111111111111111E+15]', '["***************1111"]'],
+    ['an exponent of nothing', '[4111111111111111e0]', '["************1111"]'],
+    ['a fraction beyond the exponent', '[4.1111111111111115e15]', '["***************1111"]'],
+    ['a number alone', '4111111111111111', '"**********1111"'],
+    ['a number at a line end', '4111111111111111\n', '"**********1111"\n'],
+    ['numbers in a row', '[4111111111111111,5555555555554444]', '["**********1111","**********4444"]'],
+    ['numbers between spaces', '[ 4111111111111111 , 1 ]', '[ "**********1111" , 1 ]'],
+    ['a string like numbers', '[", 4111111111111111 ,"]', '[", ************1111 ,"]'],
+    [
+      'strings like structure',
+      '["[",":",4111111111111111,":4111111111111111,"]',
+      '["[",":","**********1111",":************1111,"]',
+    ],
+    [
+      'after an escaped quote',
+      '["\\"",4111111111111111,"\\\\",4111111111111111]',
+      '["\\"","**********1111","\\\\","**********1111"]',
+    ],
+    ['escapes', '["\\u0034\\u0031\\u0031\\u0031111111111111"]', '["\\u002a\\u002a\\u002a\\u002a********1111"]'],
+    ['escaped separators', '["4111\\u00201111\\u002D1111\\u00201111"]', '["****\\u0020****\\u002D****\\u00201111"]'],
+    ['after an escape', '["\\u00264111111111111111"]', '["\\u0026************1111"]'],
+    ['after an escape of decimal digits', '["\\u41114111111111111111"]', '["\\u4111************1111"]'],
+    ['after an escaped line break', '["a\\n4111111111111111\\t"]', '["a\\n************1111\\t"]'],
+    ['JSON in a string', '{"a":"{\\"b\\":\\"4111 1111 1111 1111\\"}"}', '{"a":"{\\"b\\":\\"**** **** **** 1111\\"}"}'],
+    ['a number of JSON in a string', '{"a":"{\\"b\\":4111111111111111}"}', '{"a":"{\\"b\\":************1111}"}'],
+    [
+      'an escape of JSON in a string',
+      '["{\\"a\\":\\"\\\\u0034111111111111111\\"}"]',
+      '["{\\"a\\":\\"\\\\u002a***********1111\\"}"]',
+    ],
+    ['after an escape of JSON in a string', '["\\\\u00264111111111111111"]', '["\\\\u0026************1111"]'],
+    [
+      'objects in a row',
+      '{"a":4111111111111111}\n{"a":"4111111111111111"}\n',
+      '{"a":"**********1111"}\n{"a":"************1111"}\n',
+    ],
+    [
+      'groups that are no JSON',
+      '[4111 1111 1111 1111, 4111-1111-1111-1111]',
+      '[**** **** **** 1111, ****-****-****-1111]',
+    ],
+  ])('masks %s', (_, input, expected) => {
+    expectMasked(JSON_, input, expected);
+  });
+
+  test.each([
+    ['an escape that is a letter', '["\\u4111111111111111"]'],
+    ['the fraction of a number', '[0.4111111111111111,12.5018000000090,1.4111111111111111e3]'],
+    ['numbers side by side', '[4111,1111,1111,1111]'],
+    ['a UUID', '{"uid":"5018c400-e29b-41d4-a716-501800000009"}'],
+  ])('leaves %s', (_, input) => {
+    expectMasked(JSON_, input, input);
+  });
+
+  test('keeps a number valid that is too long to wait for its end', () => {
+    const zeros = '0'.repeat(200);
+    const expected = `[1000000000000000.${zeros},"**********1111"]`;
+    expectMasked(JSON_, `[4111111111111111.${zeros},4111111111111111]`, expected);
+    expect(JSON.parse(expected)).toEqual([1e15, '**********1111']);
+  });
+
+  test('masks a card in a word that is too long to wait for its end', () => {
+    const letters = 'a'.repeat(300);
+    expectMasked(JSON_, `["4111111111111111${letters}"]`, `["************1111${letters}"]`);
+  });
+});
+
+describe('in base64', () => {
+  test.each([
+    ['a number', '4111111111111111', '************1111'],
+    ['groups', 'card: 4111-1111-1111-1111;', 'card: ****-****-****-1111;'],
+    ['one byte before', 'x4111111111111111', 'x************1111'],
+    ['two bytes before', 'xx4111111111111111', 'xx************1111'],
+    ['JSON', '{"pan":"\\u0034111111111111111"}', '{"pan":"\\u002a***********1111"}'],
+    ['two', '4111111111111111 and 5555555555554444.', '************1111 and ************4444.'],
+  ])('masks %s', (_, plain, expected) => {
+    const secret = (value: string): string =>
+      JSON.stringify({kind: 'Secret', data: {value: base64(value), other: 'Zm9v'}});
+    expectMasked(SECRET, secret(plain), secret(expected));
+  });
+
+  test('masks a value in the annotation that kubectl keeps', () => {
+    const annotation = (value: string): string =>
+      JSON.stringify({last: JSON.stringify({data: {value: base64(value)}})});
+    expectMasked(SECRET, annotation('4111111111111111'), annotation('************1111'));
+  });
+
+  test('masks what is not in base64 too', () => {
+    expectMasked(
+      SECRET,
+      '{"a":"4111111111111111","b":4111111111111111}',
+      '{"a":"************1111","b":"**********1111"}',
+    );
+  });
+
+  test('leaves the bits that padding leaves unused as they are', () => {
+    expectMasked(SECRET, '["NDExMTExMTExMTExMTExMR=="]', '["KioqKioqKioqKioqMTExMR=="]');
+  });
+
+  test('masks in a value of a megabyte, cut anywhere', () => {
+    const filler = Buffer.alloc(500_000, 'The quick brown fox.\n').toString();
+    const secret = (card: string): string =>
+      JSON.stringify({data: {value: base64(`${filler}${card}${filler}${card}`)}});
+    const cuts = Array.from({length: 60}, (_, index) => (index + 1) * 16_411);
+    expect(masked(SECRET, secret('4111 1111 1111 1111'), cuts) === secret('**** **** **** 1111')).toBe(true);
+  });
+
+  test('is left alone where it was not asked for', () => {
+    const input = JSON.stringify({data: base64('4111111111111111')});
+    expectMasked(JSON_, input, input);
+  });
+});
+
+describe('holding back', () => {
+  /** The bytes emitted after a push of these chunks, without an end. */
+  function emitted(options: MaskerOptions, chunks: readonly string[]): string {
+    const masker = createMasker(options);
+    let out = '';
+    for (const chunk of chunks) {
+      masker.push(Buffer.from(chunk), (bytes) => {
+        out += bytes.toString();
+      });
+    }
+    return out;
+  }
+
+  test.each([
+    ['nothing of words', ['hello'], 'hello'],
+    ['digits that can be a card', ['a 4111'], 'a '],
+    ['not what no issuer begins with', ['a 1234'], 'a 1234'],
+    ['until a byte that no card has', ['a 4111', 'x'], 'a 4111x'],
+    ['over a separator', ['a 4111 ', '11'], 'a '],
+    ['until two separators', ['a 4111 ', ' '], 'a 4111  '],
+    ['until the line ends', ['$ 4', '\n'], '$ 4\n'],
+    ['not a run that is longer than a card', ['41111111111111111111'], '41111111111111111111'],
+    ['not groups that nobody writes', ['41 1111'], '41 1111'],
+    ['a whole card that can be a longer one', ['4111111111111111'], ''],
+    ['a card whose digits end', ['4111111111111111 x'], '************1111 x'],
+    ['an escape', ['a\\u00'], 'a'],
+    ['not an escape of something else', ['a\\u00e'], 'a\\u00e'],
+  ])('%s', (_, chunks, expected) => {
+    expect(emitted(TEXT, chunks)).toBe(expected);
+  });
+
+  test.each([
+    ['the sign of a number', ['[-'], '['],
+    ['not a hyphen in a string', ['["a-'], '["a-'],
+    ['the digit before a fraction', ['[4.1'], '['],
+    ['not a number that cannot be a card', ['[0.'], '[0.'],
+    ['not a dot in a string', ['["4.'], '["4.'],
+  ])('in JSON: %s', (_, chunks, expected) => {
+    expect(emitted(JSON_, chunks)).toBe(expected);
+  });
+
+  test('passes a large chunk on without a copy', () => {
+    const chunk = Buffer.from(`${'x'.repeat(100_000)}4111111111111111${'x'.repeat(100_000)}`);
+    const out: Buffer[] = [];
+    createMasker(TEXT).push(chunk, (bytes) => out.push(bytes));
+    expect(out).toEqual([chunk]);
+    expect(out[0]).toBe(chunk);
+    expect(chunk.includes('x************1111x')).toBe(true);
+  });
+
+  test('never exceeds a kilobyte, whatever comes', () => {
+    const worst = [
+      '\\\\u0034\\\\u002d'.repeat(400),
+      '4'.repeat(5000),
+      '4 '.repeat(5000),
+      '4111 '.repeat(2000),
+      `4111111111111111${'a-'.repeat(3000)}`,
+      `{"a":-4111111111111111.${'1'.repeat(3000)}`,
+      '\\'.repeat(5001),
+      base64('4 '.repeat(3000)),
+    ];
+    for (const options of [TEXT, JSON_, SECRET]) {
+      for (const input of worst) {
+        const masker = createMasker(options);
+        let held = 0;
+        let mostHeld = 0;
+        for (const byte of Buffer.from(input)) {
+          held++;
+          masker.push(Buffer.of(byte), (bytes) => {
+            held -= bytes.length;
+          });
+          mostHeld = Math.max(mostHeld, held);
+        }
+        expect(mostHeld).toBeLessThanOrEqual(1024);
+      }
+    }
+  });
+});
+
+test('counts what it masks, and no digit of it', () => {
+  const masker = createMasker(SECRET);
+  masker.push(
+    Buffer.from(`{"a":"4111111111111111","b":[5555555555554444,1],"c":"${base64('378282246310005')}"}`),
+    () => {},
+  );
+  masker.end(() => {});
+  expect(masker.counts).toEqual({PAN: 3});
+});
+
+test('takes another stream after the end of one', () => {
+  const masker = createMasker(JSON_);
+  const out: string[] = [];
+  const emit = (bytes: Buffer): number => out.push(bytes.toString());
+  masker.push(Buffer.from('{"a":"open 4111'), emit);
+  masker.end(emit);
+  masker.push(Buffer.from('4111111111111111'), emit);
+  masker.end(emit);
+  expect(out.join('')).toBe('{"a":"open 4111"**********1111"');
+});
+
+test('refuses to go on after a failure, so that nothing unmasked can follow', () => {
+  for (const options of [TEXT, JSON_, SECRET]) {
+    const masker = createMasker(options);
+    const broken = (): never => {
+      throw new Error('socket closed');
+    };
+    expect(() => masker.push(Buffer.from('some bytes '), broken)).toThrow('socket closed');
+    expect(() => masker.push(Buffer.from('more'), () => {})).toThrow(
+      expect.objectContaining({name: 'MaskError', code: 'UsedAfterFailure'}),
+    );
+  }
+});
+
+describe('maskText', () => {
+  test.each([
+    ['', ''],
+    ['no digits', 'no digits'],
+    ['pods/web-7d4b9c8f5d-x2x9z', 'pods/web-7d4b9c8f5d-x2x9z'],
+    ['pay 4111 1111 1111 1111 né', 'pay **** **** **** 1111 né'],
+    ['lone \ud800 surrogate 123456789012', 'lone \ud800 surrogate 123456789012'],
+  ])('%j', (input, expected) => {
+    expect(maskText(input)).toBe(expected);
+  });
+});

@@ -1,0 +1,25 @@
+/** What was masked, counted by detector. No digit of what was found is kept. */
+export interface MaskCounts {
+  PAN: number;
+}
+
+/** How the bytes are to be read: JSON (one document or many, as in a watch), or text (logs, the output of exec). */
+export type MaskMediaType = 'json' | 'text';
+
+/**
+ * Masks one stream of bytes. The bytes out are as many as the bytes in, and the same however the stream was cut.
+ *
+ * A call that throws (a MaskError, or whatever `emit` throws) may have lost bytes, but has emitted none unmasked, and
+ * every later call throws. Whoever holds the masker must then destroy the stream: neither end it as if it were whole,
+ * nor pass the bytes on by another way.
+ */
+export interface Masker {
+  /**
+   * Takes the next bytes, and emits all that no unfinished candidate can reach; the rest, at most 2 KiB, follows with
+   * the next byte that rules it out. The chunk is the masker's from here on: it is changed in place and emitted.
+   */
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
+  /** The stream ends: emits the rest. The masker can then take another stream; the counts go on. */
+  end(emit: (bytes: Buffer) => void): void;
+  readonly counts: Readonly<MaskCounts>;
+}
