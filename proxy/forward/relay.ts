@@ -183,6 +183,13 @@ function upstreamRefusal(error: Error): Refusal {
       cause: error,
     });
   }
+  if (code.startsWith('ERR_HTTP2_')) {
+    // A connection that was going away took the call with it; only reads go over HTTP/2, so they may come again.
+    return new Refusal('UpstreamUnavailable', 503, `the connection to the API server went away (${code})`, {
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
   return new Refusal('UpstreamUnavailable', 502, `the API server's answer could not be read (${code || error.name})`, {
     cause: error,
   });
