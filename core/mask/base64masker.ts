@@ -30,6 +30,7 @@ const BLOCK_CHARACTERS = 16 * 1024;
  * the words included, then go to the next masker as they are.
  */
 export class Base64Masker implements Masker {
+  readonly counts: Readonly<MaskCounts>;
   readonly #next: Masker;
   readonly #window = new StreamWindow();
   readonly #decoded = new PanMasker('text');
@@ -43,10 +44,12 @@ export class Base64Masker implements Masker {
 
   constructor(next: Masker) {
     this.#next = next;
-  }
-
-  get counts(): Readonly<MaskCounts> {
-    return {PAN: this.#next.counts.PAN + this.#decoded.counts.PAN};
+    const decoded = this.#decoded;
+    this.counts = {
+      get PAN() {
+        return next.counts.PAN + decoded.counts.PAN;
+      },
+    };
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {

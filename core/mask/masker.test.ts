@@ -309,14 +309,15 @@ describe('holding back', () => {
   });
 });
 
-test('counts what it masks, and no digit of it', () => {
+test('counts what it masks, and no digit of it, where the counts were taken before', () => {
   const masker = createMasker(SECRET);
+  const {counts} = masker;
   masker.push(
     Buffer.from(`{"a":"4111111111111111","b":[5555555555554444,1],"c":"${base64('378282246310005')}"}`),
     () => {},
   );
   masker.end(() => {});
-  expect(masker.counts).toEqual({PAN: 3});
+  expect(JSON.stringify(counts)).toBe('{"PAN":3}');
 });
 
 test('takes another stream after the end of one', () => {

@@ -21,5 +21,6 @@ export interface Masker {
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
   /** The stream ends: emits the rest. The masker can then take another stream; the counts go on. */
   end(emit: (bytes: Buffer) => void): void;
+  /** What was masked so far; the same object all along, that can be kept and read later. */
   readonly counts: Readonly<MaskCounts>;
 }
