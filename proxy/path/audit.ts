@@ -88,7 +88,10 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
 }
 
 function findings({masked, responseObject}: Call) {
-  return {...(masked && {masked}), ...(responseObject !== undefined && {responseObject})};
+  return {
+    ...(masked !== undefined && masked.PAN > 0 && {masked: {PAN: masked.PAN}}),
+    ...(responseObject !== undefined && {responseObject}),
+  };
 }
 
 function causeOf({cause}: Refusal): string | undefined {

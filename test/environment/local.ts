@@ -1,5 +1,6 @@
 import {randomBytes} from 'node:crypto';
-import {copyFile, mkdir, writeFile} from 'node:fs/promises';
+import {access, constants, copyFile, mkdir, writeFile} from 'node:fs/promises';
+import {createServer} from 'node:net';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {stringify} from 'yaml';
@@ -32,7 +33,8 @@ export async function startLocal(options: {
   readonly log: (line: string) => void;
 }): Promise<LocalEnvironment> {
   const {directory, log} = options;
-  await mkdir(directory, {recursive: true, mode: 0o700});
+  await writable(directory);
+  if (options.gatewayPort !== undefined) await free(options.gatewayPort);
   const cluster = options.kubeconfig
     ? await existingCluster(options.kubeconfig)
     : await startCluster({controllerManager: true, log});
@@ -44,7 +46,7 @@ export async function startLocal(options: {
     const agent: IssuerClient = {id: 'build-bot', secret: randomBytes(24).toString('hex'), groups: ['ai-agents']};
     const environment = await startEnvironment({
       cluster,
-      directory,
+      directory: path.join(directory, 'run'),
       agents: [agent],
       ...(options.gatewayPort !== undefined && {gatewayPort: options.gatewayPort}),
     });
@@ -70,6 +72,29 @@ export async function startLocal(options: {
     await stopCluster();
     throw error;
   }
+}
+
+async function writable(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, {recursive: true, mode: 0o700});
+    await access(directory, constants.W_OK);
+  } catch (cause) {
+    throw new Error(`${directory} cannot be written to (${(cause as NodeJS.ErrnoException).code}).`, {cause});
+  }
+}
+
+/** Before anything is written: another run may be using the directory. */
+function free(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${cause.code})`;
+      reject(
+        new Error(`port ${port} of 127.0.0.1 ${why}: end what uses it, or choose another with RUN_FLAGS=--port=N.`),
+      );
+    });
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+  });
 }
 
 /** The namespace of the story, something to find in it, and the policies. */
