@@ -11,6 +11,8 @@ const pingMilliseconds = 30_000;
 const pingTimeoutMilliseconds = 15_000;
 const connectTimeoutMilliseconds = 10_000;
 const idleMilliseconds = 30_000;
+/** Of one call that a server refuses unseen. */
+const maximumAttempts = 3;
 
 interface Connection {
   readonly session: http2.ClientHttp2Session;
@@ -26,30 +28,23 @@ interface Connection {
  */
 export function multiplexedTransport(target: UpstreamTarget, now: () => number): Transport {
   const connections = new Set<Connection>();
+  let concurrentStreams = assumedConcurrentStreams;
 
   function connect(): Connection {
     const session = http2.connect(target.origin, {...target.tls, ALPNProtocols: ['h2']});
-    const connection: Connection = {
-      session,
-      streams: 0,
-      limit: assumedConcurrentStreams,
-      usable: true,
-      idleSince: now(),
-    };
+    const connection: Connection = {session, streams: 0, limit: concurrentStreams, usable: true, idleSince: now()};
     const retire = () => {
       connection.usable = false;
       connections.delete(connection);
     };
-    const connectTimer = setTimeout(
-      () => session.destroy(new Error(`no connection to ${target.origin} within ${connectTimeoutMilliseconds} ms`)),
-      connectTimeoutMilliseconds,
-    );
+    const connectTimer = setTimeout(() => session.destroy(noConnection(target)), connectTimeoutMilliseconds);
     session.once('connect', () => {
       clearTimeout(connectTimer);
       session.setLocalWindowSize(connectionWindowBytes);
     });
     session.on('remoteSettings', (settings) => {
-      connection.limit = settings.maxConcurrentStreams ?? assumedConcurrentStreams;
+      concurrentStreams = settings.maxConcurrentStreams ?? assumedConcurrentStreams;
+      connection.limit = concurrentStreams;
     });
     session.on('goaway', retire);
     // Each stream reports the session's error to its own handler.
@@ -74,29 +69,25 @@ export function multiplexedTransport(target: UpstreamTarget, now: () => number):
 
   function pick(): Connection {
     for (const connection of connections) {
-      if (connection.usable && connection.streams < connection.limit) return connection;
+      const {session, streams, limit, usable} = connection;
+      if (usable && streams < limit && !session.closed && !session.destroyed) return connection;
     }
     return connect();
   }
 
+  function open(request: UpstreamRequest): http2.ClientHttp2Stream {
+    const connection = pick();
+    const stream = connection.session.request(headerObject(request, target), {endStream: request.body === undefined});
+    connection.streams++;
+    stream.once('close', () => {
+      connection.streams--;
+      connection.idleSince = now();
+    });
+    return stream;
+  }
+
   return {
-    send(request, handler) {
-      const connection = pick();
-      connection.streams++;
-      let stream: http2.ClientHttp2Stream;
-      try {
-        stream = connection.session.request(headerObject(request, target), {endStream: request.body === undefined});
-      } catch (error) {
-        connection.streams--;
-        handler.onResponseError(closedController, error as Error);
-        return;
-      }
-      stream.once('close', () => {
-        connection.streams--;
-        connection.idleSince = now();
-      });
-      attach(stream, request, handler);
-    },
+    send: (request, handler) => exchange(open, request, handler),
     async close() {
       await Promise.all(
         [...connections].map(({session}) => new Promise<void>((resolve) => session.close(() => resolve()))),
@@ -105,9 +96,14 @@ export function multiplexedTransport(target: UpstreamTarget, now: () => number):
   };
 }
 
-const closedController: ResponseController = {abort: () => {}, pause: () => {}, resume: () => {}};
-
-function attach(stream: http2.ClientHttp2Stream, request: UpstreamRequest, handler: ResponseHandler): void {
+/** Carries one call over a stream, and over another one where the server did not take the first. */
+function exchange(
+  open: (request: UpstreamRequest) => http2.ClientHttp2Stream,
+  request: UpstreamRequest,
+  handler: ResponseHandler,
+): void {
+  let stream: http2.ClientHttp2Stream | undefined;
+  let attempts = 0;
   let over = false;
   const fail = (error: Error) => {
     if (over) return;
@@ -116,42 +112,78 @@ function attach(stream: http2.ClientHttp2Stream, request: UpstreamRequest, handl
   };
   const controller: ResponseController = {
     abort(reason) {
-      stream.close(http2.constants.NGHTTP2_CANCEL);
+      stream?.close(http2.constants.NGHTTP2_CANCEL);
       fail(reason);
     },
     pause: () => {
-      stream.pause();
+      stream?.pause();
     },
     resume: () => {
-      stream.resume();
+      stream?.resume();
     },
   };
   handler.onRequestStart(controller);
-  if (over) return;
-  stream.on('response', (headers) => {
-    if (!over) handler.onResponseStart(controller, headers[':status'] ?? 0, headers);
-  });
-  stream.on('data', (chunk: Buffer) => {
-    if (!over) handler.onResponseData(controller, chunk);
-  });
-  // `end` comes for a stream that was cut as well; only `close` knows how it ended.
-  let ended = false;
-  stream.once('end', () => {
-    ended = true;
-  });
-  stream.once('aborted', () => fail(new Error('the API server cut the stream')));
-  stream.on('error', fail);
-  stream.once('close', () => {
-    if (over) return;
-    if (!ended || stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR) {
-      fail(new Error(`the stream ended early (HTTP/2 code ${stream.rstCode})`));
+  if (!over) attempt();
+
+  function attempt(): void {
+    attempts++;
+    try {
+      stream = open(request);
+    } catch (error) {
+      fail(error as Error);
       return;
     }
-    over = true;
-    handler.onResponseEnd();
-  });
-  if (request.body instanceof Readable) pipeline(request.body, stream).catch(fail);
-  else if (request.body !== undefined) stream.end(request.body);
+    carry(stream);
+    if (request.body instanceof Readable) pipeline(request.body, stream).catch(fail);
+    else if (request.body !== undefined) stream.end(request.body);
+  }
+
+  function carry(carrier: http2.ClientHttp2Stream): void {
+    let started = false;
+    // `end` comes for a stream that was cut as well; only `close` knows how it ended.
+    let ended = false;
+    let failure: Error | undefined;
+    carrier.on('response', (headers) => {
+      started = true;
+      if (!over) handler.onResponseStart(controller, headers[':status'] ?? 0, headers);
+    });
+    carrier.on('data', (chunk: Buffer) => {
+      if (!over) handler.onResponseData(controller, chunk);
+    });
+    carrier.once('end', () => {
+      ended = true;
+    });
+    carrier.once('aborted', () => fail(new Error('the API server cut the stream')));
+    carrier.on('error', (error) => {
+      failure = causeOf(error);
+    });
+    carrier.once('close', () => {
+      if (over) return;
+      const code = carrier.rstCode;
+      // REFUSED_STREAM says that nothing of the call was acted on (RFC 9113, 8.7): the server allows fewer streams than
+      // we thought, or is about to close the connection.
+      const again = code === http2.constants.NGHTTP2_REFUSED_STREAM && attempts < maximumAttempts;
+      if (again && !started && !(request.body instanceof Readable)) {
+        attempt();
+      } else if (failure !== undefined || !ended || code !== http2.constants.NGHTTP2_NO_ERROR) {
+        fail(failure ?? new Error(`the stream ended early (HTTP/2 code ${code})`));
+      } else {
+        over = true;
+        handler.onResponseEnd();
+      }
+    });
+  }
+}
+
+/** Node wraps what broke a connection for each stream that was to use it. */
+function causeOf(error: Error): Error {
+  const {code} = error as NodeJS.ErrnoException;
+  return code === 'ERR_HTTP2_STREAM_CANCEL' && error.cause !== undefined ? (error.cause as Error) : error;
+}
+
+function noConnection({origin}: UpstreamTarget): Error {
+  const message = `no connection to ${origin} within ${connectTimeoutMilliseconds} ms`;
+  return Object.assign(new Error(message), {code: 'ETIMEDOUT'});
 }
 
 function headerObject(request: UpstreamRequest, target: UpstreamTarget): http2.OutgoingHttpHeaders {

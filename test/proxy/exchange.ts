@@ -19,7 +19,7 @@ export interface Answer {
 export interface Asked {
   readonly method?: string;
   readonly path?: string;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer | Readable;
 }
 
