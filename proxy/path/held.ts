@@ -25,7 +25,7 @@ export function heldRequirement(
     ...(operation.query !== '' && {query: maskText(operation.query)}),
     ...(body !== undefined &&
       body.content.kind !== 'Empty' && {
-        contentType: body.contentType,
+        contentType: maskText(body.contentType),
         bodySHA256: bodyHash,
         bodyPreview: previewOf(body, operation, maskText),
       }),

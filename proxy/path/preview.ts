@@ -21,7 +21,7 @@ export function previewOf(
     case 'Empty':
       return '';
     case 'Opaque':
-      return `(${bytes.length} bytes of ${contentType})`;
+      return maskText(`(${bytes.length} bytes of ${contentType})`).slice(0, previewLength);
     case 'JSON': {
       const text = isSecret(operation)
         ? JSON.stringify(withoutSecretValues(content.value), integers)
