@@ -165,7 +165,7 @@ function exchange(
       const again = code === http2.constants.NGHTTP2_REFUSED_STREAM && attempts < maximumAttempts;
       if (again && !started && !(request.body instanceof Readable)) {
         attempt();
-      } else if (failure !== undefined || !ended || code !== http2.constants.NGHTTP2_NO_ERROR) {
+      } else if (failure !== undefined || !started || !ended || code !== http2.constants.NGHTTP2_NO_ERROR) {
         fail(failure ?? new Error(`the stream ended early (HTTP/2 code ${code})`));
       } else {
         over = true;
