@@ -1,0 +1,292 @@
+import type {Readable} from 'node:stream';
+import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
+import {type AgentClient, lines} from './client.ts';
+import {allowEverything, configMap, namespace, Stack} from './stack.ts';
+
+jest.setTimeout(60_000);
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: {
+    readonly metadata: {readonly name?: string; readonly annotations?: Readonly<Record<string, string>>};
+    readonly data?: Readonly<Record<string, string>>;
+  };
+}
+
+const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
+const secrets = `/api/v1/namespaces/${namespace}/secrets`;
+const card = '4111111111111111';
+const maskedCard = '************1111';
+const tableAccept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+const initialEventsEnd = 'k8s.io/initial-events-end';
+const watchList = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+
+let stack: Stack;
+let direct: AgentClient;
+
+beforeAll(async () => {
+  stack = await Stack.start({policies: {everything: allowEverything()}});
+  direct = stack.direct();
+  await stack.cluster.mustKubectl(['apply', '-f', '-'], {
+    input: JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [
+        {
+          ...configMap('cards', {text: `paid with ${card}.`}),
+          metadata: {name: 'cards', namespace, labels: {of: 'cards'}},
+        },
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: {name: 'cards', namespace},
+          stringData: {text: `paid with ${card}.`},
+        },
+      ],
+    }),
+  });
+});
+
+afterAll(() => stack?.stop());
+
+describe('a list of thousands', () => {
+  const count = 3000;
+  let exact: string;
+
+  beforeAll(async () => {
+    await stack.cluster.mustKubectl(['create', 'namespace', 'large']);
+    const session = direct.session();
+    const names = Array.from({length: count}, (_, index) => `item-${index}`);
+    const create = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        const body = {...configMap(name, {text: 'x'.repeat(1000)}), metadata: {name}};
+        const {status} = await direct.callOn(session, '/api/v1/namespaces/large/configmaps', {method: 'POST', body});
+        expect(status).toBe(201);
+      }
+    };
+    await Promise.all(Array.from({length: 32}, create));
+    session.close();
+    const list = await direct.call('/api/v1/namespaces/large/configmaps?limit=1');
+    const {resourceVersion} = list.json<{metadata: {resourceVersion: string}}>().metadata;
+    // Else the list would tell of the newest version of the whole cluster.
+    exact = `/api/v1/namespaces/large/configmaps?resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`;
+  });
+
+  test.each(['call', 'call2'] as const)('comes byte for byte as from the API server (%s)', async (call) => {
+    // Pitfall 15.
+    const wanted = await direct.call(exact);
+    expect(wanted.json<{items: unknown[]}>().items).toHaveLength(count);
+    const got = await stack.agent[call](exact);
+    expect(got.status).toBe(200);
+    expect(got.body.equals(wanted.body)).toBe(true);
+  });
+
+  test('comes uncompressed to a client that asks for gzip', async () => {
+    // Pitfall 11: what is compressed cannot be masked on its way.
+    const headers = {'accept-encoding': 'gzip'};
+    expect((await direct.call(exact, {headers})).headers['content-encoding']).toBe('gzip');
+    const got = await stack.agent.call(exact, {headers});
+    expect(got.headers['content-encoding']).toBeUndefined();
+    expect(got.json<{items: unknown[]}>().items).toHaveLength(count);
+  });
+
+  test('comes in pages', async () => {
+    const names = new Set<string>();
+    let page = '';
+    do {
+      const answer = await stack.agent.call2(`${exact.split('?')[0]}?limit=700${page}`);
+      const list = answer.json<{metadata: {continue?: string}; items: {metadata: {name: string}}[]}>();
+      for (const {metadata} of list.items) names.add(metadata.name);
+      page = list.metadata.continue ? `&continue=${encodeURIComponent(list.metadata.continue)}` : '';
+    } while (page !== '');
+    expect(names.size).toBe(count);
+  });
+});
+
+describe('card numbers', () => {
+  test.each([
+    ['an object', `${configMaps}/cards`, undefined],
+    ['a list', `${configMaps}?labelSelector=of=cards`, undefined],
+    // Pitfall 12: a Table carries whole objects when asked to.
+    ['a Table with objects', `${configMaps}?labelSelector=of=cards&includeObject=Object`, tableAccept],
+    ['an object as YAML', `${configMaps}/cards`, 'application/json'],
+    ['a list over all namespaces', '/api/v1/configmaps?labelSelector=of=cards', undefined],
+  ])('are masked in %s, no byte more or less', async (_what, path, accept) => {
+    const headers = accept === undefined ? {} : {accept};
+    const wanted = await direct.call(path, {headers});
+    expect(wanted.text).toContain(card);
+    for (const got of [await stack.agent.call(path, {headers}), await stack.agent.call2(path, {headers})]) {
+      expect(got.text).not.toContain(card);
+      expect(got.text).toContain(`paid with ${maskedCard}.`);
+      expect(got.body).toHaveLength(wanted.body.length);
+      expect(got.headers['content-length']).toBe(wanted.headers['content-length']);
+    }
+  });
+
+  test('are masked inside the base64 of a Secret, which keeps its length', async () => {
+    const read = async (client: AgentClient) => {
+      const {data, metadata} = (await client.call(`${secrets}/cards`)).json<{
+        data: {text: string};
+        metadata: {annotations: Record<string, string>};
+      }>();
+      return {data: data.text, text: Buffer.from(data.text, 'base64').toString(), applied: JSON.stringify(metadata)};
+    };
+    const wanted = await read(direct);
+    const got = await read(stack.agent);
+    expect(wanted.text).toBe(`paid with ${card}.`);
+    expect(got.text).toBe(`paid with ${maskedCard}.`);
+    expect(got.data).toHaveLength(wanted.data.length);
+    // Pitfall 23: kubectl apply leaves a copy in an annotation.
+    expect(wanted.applied).toContain(card);
+    expect(got.applied).not.toContain(card);
+  });
+
+  test.each([
+    ['get', 'configmap', 'cards', '-o', 'yaml'],
+    ['get', 'configmap', 'cards', '-o', 'jsonpath={.data.text}'],
+    ['describe', 'configmap', 'cards'],
+    ['get', 'configmap', 'cards', '-o', 'go-template={{.data.text}}'],
+  ])('are masked in kubectl %s %s %s %s %s', async (...args) => {
+    const {code, stdout} = await stack.kubectl(args.filter((arg) => arg !== undefined));
+    expect(code).toBe(0);
+    expect(stdout).toContain(maskedCard);
+    expect(stdout).not.toContain(card);
+  });
+
+  test('are masked in what a create and a patch answer', async () => {
+    const created = await stack.agent.call(`${configMaps}?dryRun=All`, {
+      method: 'POST',
+      body: configMap('new', {text: card}),
+    });
+    expect(created.json()).toMatchObject({data: {text: maskedCard}});
+    const patched = await stack.agent.call(`${configMaps}/cards?dryRun=All`, {
+      method: 'PATCH',
+      headers: {'content-type': 'application/merge-patch+json'},
+      body: '{"metadata":{"labels":{"a":"b"}}}',
+    });
+    expect(patched.json()).toMatchObject({data: {text: `paid with ${maskedCard}.`}});
+  });
+
+  test('are masked in the words of an error', async () => {
+    const answer = await stack.agent.call(`${configMaps}/${card}`);
+    expect(answer.status).toBe(404);
+    expect(answer.text).not.toContain(card);
+  });
+});
+
+describe('media types', () => {
+  test.each([
+    ['application/vnd.kubernetes.protobuf', 406],
+    ['application/cbor', 406],
+    ['application/vnd.kubernetes.protobuf,application/json', 200],
+    ['application/vnd.kubernetes.protobuf;q=0.9,application/cbor', 406],
+    ['*/*', 200],
+    ['application/yaml', 406],
+  ])('Accept: %s gets %i', async (accept, code) => {
+    // Pitfall 11.
+    const answer = await stack.agent.call(`${configMaps}/cards`, {headers: {accept}});
+    expect(answer.status).toBe(code);
+    expect(answer.headers['content-type']).toBe('application/json');
+    if (code === 406) expect(answer.failure.reason).toBe('NotAcceptable');
+    else expect(answer.json()).toMatchObject({kind: 'ConfigMap'});
+  });
+});
+
+describe('a watch', () => {
+  async function watch(protocol: string, query: string): Promise<Readable> {
+    if (protocol === 'HTTP/1.1') return stack.agent.open(`${configMaps}?${query}`);
+    const session = stack.agent.session();
+    const {stream} = await stack.agent.openOn(session, `${configMaps}?${query}`);
+    stream.once('close', () => session.close());
+    return stream;
+  }
+
+  test.each(['HTTP/1.1', 'HTTP/2'])(
+    'over %s tells of every change, masked, and of every bookmark',
+    async (protocol) => {
+      // Pitfall 13: client-go waits for the bookmark that ends the initial events.
+      const stream = await watch(protocol, watchList);
+      const events = lines<WatchEvent>(stream);
+      const seen: WatchEvent[] = [];
+      const next = async () => {
+        const {value} = await events.next();
+        if (value === undefined) throw new Error('the watch ended');
+        seen.push(value);
+        return value;
+      };
+      while ((await next()).object.metadata.annotations?.[initialEventsEnd] !== 'true');
+      expect(seen.slice(0, -1).map(({type, object}) => [type, object.metadata.name])).toContainEqual([
+        'ADDED',
+        'cards',
+      ]);
+      expect(seen.at(-1)?.type).toBe('BOOKMARK');
+      expect(JSON.stringify(seen)).not.toContain(card);
+
+      const name = protocol === 'HTTP/2' ? 'watched-2' : 'watched-1';
+      const body = configMap(name, {text: card});
+      expect((await direct.call(configMaps, {method: 'POST', body})).status).toBe(201);
+      expect(await next()).toMatchObject({type: 'ADDED', object: {metadata: {name}, data: {text: maskedCard}}});
+      const patch = {
+        method: 'PATCH',
+        headers: {'content-type': 'application/merge-patch+json'},
+        body: '{"data":{"a":"b"}}',
+      };
+      await direct.call(`${configMaps}/${name}`, patch);
+      expect(await next()).toMatchObject({type: 'MODIFIED', object: {metadata: {name}}});
+      await direct.call(`${configMaps}/${name}`, {method: 'DELETE'});
+      expect(await next()).toMatchObject({type: 'DELETED', object: {metadata: {name}}});
+      stream.destroy();
+    },
+  );
+
+  test.each(['HTTP/1.1', 'HTTP/2'])(
+    'over %s that the API server ends, ends cleanly after its last bookmark',
+    async (protocol) => {
+      const types: string[] = [];
+      for await (const {type} of lines<WatchEvent>(
+        await watch(protocol, 'watch=1&allowWatchBookmarks=true&timeoutSeconds=4'),
+      )) {
+        types.push(type);
+      }
+      expect(types.at(-1)).toBe('BOOKMARK');
+    },
+  );
+
+  test('as a Table is masked too', async () => {
+    const query = `${watchList}&labelSelector=of=cards&includeObject=Object`;
+    const stream = await stack.agent.open(`${configMaps}?${query}`, {headers: {accept: tableAccept}});
+    const {value} = await lines<{object: {kind: string}}>(stream).next();
+    expect(value?.object.kind).toBe('Table');
+    expect(JSON.stringify(value)).toContain(maskedCard);
+    expect(JSON.stringify(value)).not.toContain(card);
+    stream.destroy();
+  });
+
+  test('as kubectl has it shows what comes', async () => {
+    const {stdout} = await stack.kubectl([
+      ...['get', 'configmap', 'cards', '--watch', '-o', 'jsonpath={.data.text}', '--request-timeout=2s'],
+    ]);
+    expect(stdout).toContain(maskedCard);
+  });
+
+  test('does not starve the others: 400 on two connections all get their event', async () => {
+    // Pitfall 31: more than the API server takes on one connection. An agent's connection carries 250.
+    const sessions = [stack.agent.session(), stack.agent.session()] as const;
+    try {
+      const open = async (index: number) => {
+        const session = sessions[index % 2 === 0 ? 0 : 1];
+        const {stream, headers} = await stack.agent.openOn(session, `${configMaps}?watch=1&labelSelector=of=many`);
+        expect(headers[':status']).toBe(200);
+        return lines<WatchEvent>(stream);
+      };
+      const watches = await Promise.all(Array.from({length: 400}, (_, index) => open(index)));
+      const first = watches.map((events) => events.next());
+      const body = {...configMap('many'), metadata: {name: 'many', namespace, labels: {of: 'many'}}};
+      expect((await stack.agent.call(configMaps, {method: 'POST', body})).status).toBe(201);
+      const events = await Promise.all(first);
+      expect(new Set(events.map(({value}) => value?.object.metadata.name))).toEqual(new Set(['many']));
+    } finally {
+      for (const session of sessions) session.destroy();
+    }
+  });
+});
