@@ -46,6 +46,19 @@ describe('refused with 400, before anybody asks for policy', () => {
     ['GET with a body', {url: '/api', body: 'GET /evil HTTP/1.1'}],
     ['HEAD with a body', {method: 'HEAD', url: '/api', body: 'x'}],
     ['OPTIONS with a body', {method: 'OPTIONS', url: '/api', headers: {'transfer-encoding': 'chunked'}, body: 'x'}],
+    [
+      'DELETE with a body, for which the API server would not see the dry run in the query',
+      {method: 'DELETE', url: '/api/v1/namespaces/payments/pods/web?dryRun=All', body: '{"kind":"DeleteOptions"}'},
+    ],
+    [
+      'DELETE with a body in chunks and options in the query',
+      {
+        method: 'DELETE',
+        url: '/api/v1/namespaces/payments/pods/web?propagationPolicy=Orphan',
+        headers: {'transfer-encoding': 'chunked'},
+        body: '{}',
+      },
+    ],
   ])('%s', async (_name, requested) => {
     await expect(resolved(requested)).rejects.toMatchObject({name: 'Refusal', code: 'Ambiguous', httpStatus: 400});
   });
@@ -60,6 +73,13 @@ test.each(['impersonate-user', 'impersonate-group', 'impersonate-uid', 'imperson
     });
   },
 );
+
+test.each<[string, Requested]>([
+  ['options in the query', {url: '/api/v1/namespaces/payments/pods/web?dryRun=All'}],
+  ['options in the body', {url: '/api/v1/namespaces/payments/pods/web', body: '{"dryRun":["All"]}'}],
+])('DELETE with %s alone goes on', async (_name, requested) => {
+  expect(await resolved({method: 'DELETE', ...requested})).toMatchObject({operation: {verb: 'delete', name: 'web'}});
+});
 
 test('GET with a content-length of 0 has no body', async () => {
   expect(await resolved({url: '/version', headers: {'content-length': '0'}})).toMatchObject({

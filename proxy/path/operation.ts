@@ -1,10 +1,13 @@
 import type {Agent} from '../../core/request/agent.ts';
 import {type Operation, operationOf} from '../../core/request/operation.ts';
-import {ambiguity} from '../../core/request/refuse.ts';
+import {ambiguity, deleteOptionsRefusal} from '../../core/request/refuse.ts';
 import {resolveRequestInfo} from '../../core/request/resolve.ts';
 import {announcesBody} from './body.ts';
 import type {Next} from './call.ts';
 import {Refusal} from './refusal.ts';
+
+/** A body that is there: what is in it does not matter before policy asks. */
+const unread = {kind: 'Opaque', canonical: new Uint8Array()} as const;
 
 export interface Resolved {
   readonly agent: Agent;
@@ -19,7 +22,9 @@ export function withOperation(next: Next<Resolved>): Next<Agent> {
     const url = request.url ?? '';
     // Node's HTTP/1 parser takes "HTTP/2.0" on a request line for what it says.
     const httpVersion = request.stream === undefined && request.httpVersion === '2.0' ? '' : request.httpVersion;
-    const refused = ambiguity({method, url, rawHeaders: request.rawHeaders, httpVersion});
+    const refused =
+      ambiguity({method, url, rawHeaders: request.rawHeaders, httpVersion}) ??
+      (announcesBody(request) ? deleteOptionsRefusal(method, url, unread) : undefined);
     if (refused !== undefined) {
       const code = refused.code === 'Impersonation' ? 'ImpersonationRefused' : 'Ambiguous';
       throw new Refusal(code, refused.status, refused.reason);
