@@ -1,5 +1,4 @@
 import {type Body, BodyError, readBody} from '../../core/request/body.ts';
-import {deleteOptionsRefusal} from '../../core/request/refuse.ts';
 import type {Call, ServedRequest} from './call.ts';
 import {Refusal} from './refusal.ts';
 
@@ -35,10 +34,30 @@ export async function receiveBody({request}: Call, maximumBytes: number): Promis
     );
   }
   const bytes = announcesBody(request) ? await collect(request, maximumBytes) : Buffer.alloc(0);
-  const content = parse(bytes, contentType);
-  const refused = deleteOptionsRefusal(request.method ?? '', request.url ?? '', content);
-  if (refused !== undefined) throw new Refusal('Ambiguous', refused.status, refused.reason);
-  return {bytes, contentType, content};
+  try {
+    return {bytes, contentType, content: readBody(bytes, contentType)};
+  } catch (error) {
+    if (error instanceof BodyError) throw new Refusal('BodyUnreadable', 400, error.message, {cause: error});
+    throw error;
+  }
+}
+
+/**
+ * Reads the whole body of a request where only policies that are tried look at it, so that no call is refused for it.
+ *
+ * @returns undefined where it is too large, of unknown length or encoded, and was left in the request
+ */
+export async function observeBody({request}: Call, maximumBytes: number): Promise<ReceivedBody | undefined> {
+  const {'content-encoding': encoding, 'content-type': contentType = ''} = request.headers;
+  const length = announcesBody(request) ? Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) : 0;
+  if (length > maximumBytes || (encoding !== undefined && encoding !== 'identity')) return undefined;
+  const bytes = length === 0 ? Buffer.alloc(0) : await collect(request, maximumBytes);
+  try {
+    return {bytes, contentType, content: readBody(bytes, contentType)};
+  } catch (error) {
+    if (error instanceof BodyError) return {bytes, contentType, content: {kind: 'Opaque', canonical: bytes}};
+    throw error;
+  }
 }
 
 async function collect(request: ServedRequest, maximumBytes: number): Promise<Buffer> {
@@ -53,13 +72,4 @@ async function collect(request: ServedRequest, maximumBytes: number): Promise<Bu
     chunks.push(chunk as Buffer);
   }
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
-}
-
-function parse(bytes: Buffer, contentType: string): Body {
-  try {
-    return readBody(bytes, contentType);
-  } catch (error) {
-    if (error instanceof BodyError) throw new Refusal('BodyUnreadable', 400, error.message, {cause: error});
-    throw error;
-  }
 }

@@ -5,7 +5,7 @@ import {decide} from '../../core/policy/permitted.ts';
 import type {Agent} from '../../core/request/agent.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import type {Bundles} from '../authorize/bundles.ts';
-import {type ReceivedBody, receiveBody} from './body.ts';
+import {observeBody, type ReceivedBody, receiveBody} from './body.ts';
 import type {Call, Next} from './call.ts';
 import type {Resolved} from './operation.ts';
 import {previewOf} from './preview.ts';
@@ -33,7 +33,7 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
   return async (call, {agent, operation}) => {
     const bundle = bundleInForce(deps.bundles, operation);
     const selection = select(bundle, agent, operation);
-    const body = selection.needsBody ? await receiveBody(call, deps.maximumBodyBytes) : undefined;
+    const body = selection.body === 'NotNeeded' ? undefined : await bodyFor(call, selection.body);
     const decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
     call.decision = decision;
     if (decision.auditLevel !== 'Metadata' && body !== undefined) {
@@ -43,6 +43,11 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
     refuseUpgrade(call, operation);
     return next(call, {agent, operation, rootNamespace: bundle.rootNamespace, decision, body});
   };
+
+  function bodyFor(call: Call, need: 'Observed' | 'Required'): Promise<ReceivedBody | undefined> {
+    const read = need === 'Required' ? receiveBody : observeBody;
+    return read(call, deps.maximumBodyBytes);
+  }
 }
 
 /**
