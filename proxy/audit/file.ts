@@ -1,3 +1,4 @@
+import {write} from 'node:fs';
 import {constants, type FileHandle, open} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {type ChainPosition, computeHash, maximumLineBytes, positionAfter, readSeal} from '../../core/audit/chain.ts';
@@ -51,7 +52,14 @@ export async function openAuditFile(path: string): Promise<OpenedAuditFile> {
 
 function auditFile(handle: FileHandle): AuditFile {
   return {
-    append: async (bytes) => (await handle.write(bytes)).bytesWritten,
+    // The callback form: a FileHandle's own write costs the main thread several times as much.
+    append: (bytes) =>
+      new Promise((resolve, reject) => {
+        write(handle.fd, bytes, 0, bytes.length, null, (error, written) => {
+          if (error === null) resolve(written);
+          else reject(error);
+        });
+      }),
     size: async () => (await handle.stat()).size,
     truncate: (byteLength) => truncate(handle, byteLength),
     close: () => handle.close(),

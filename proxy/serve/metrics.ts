@@ -1,4 +1,5 @@
 import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client';
+import type {MaskCounts} from '../../core/mask/masker.ts';
 
 /** Everything that the proxy counts; docs/reference/metrics.md is made from it. */
 export class Metrics {
@@ -86,7 +87,7 @@ export class Metrics {
     code: number,
     outcome: string,
     seconds: number,
-    masked: Readonly<Record<string, number>> | undefined,
+    masked: Readonly<MaskCounts> | undefined,
   ): void {
     const key = `${verb} ${code} ${outcome}`;
     let child = this.#children.get(key);
@@ -98,10 +99,6 @@ export class Metrics {
     }
     child.inc();
     child.observe(seconds);
-    if (masked === undefined) return;
-    for (const detector in masked) {
-      const count = masked[detector];
-      if (count !== undefined && count > 0) this.#masked.labels(detector).inc(count);
-    }
+    if (masked !== undefined && masked.PAN > 0) this.#masked.labels('PAN').inc(masked.PAN);
   }
 }
