@@ -5,6 +5,9 @@ import {type ControlClient, ControlRefused} from '../control/client.ts';
 import {ClientGone} from '../forward/relay.ts';
 import {Refusal} from '../path/refusal.ts';
 
+/** What approvals need of the control API. */
+export type ApprovalControl = Pick<ControlClient, 'open' | 'follow' | 'consume'>;
+
 /** One RequireApproval rule that matched, and the request that would satisfy it. */
 export interface HeldRequirement {
   readonly requirement: ApprovalRequirement;
@@ -18,7 +21,7 @@ export interface RequestedApproval extends HeldRequirement {
 
 /** Asks for every approval that a call needs, and waits as long as the policy holds calls. */
 export function requestApprovals(
-  control: ControlClient,
+  control: ApprovalControl,
   held: readonly HeldRequirement[],
   signal: AbortSignal,
 ): Promise<readonly RequestedApproval[]> {
@@ -41,7 +44,7 @@ export function requestApprovals(
  * @throws {Refusal} where one is spent, expired or was taken back meanwhile
  */
 export async function spendGrants(
-  control: ControlClient,
+  control: ApprovalControl,
   approved: readonly RequestedApproval[],
   call: {readonly auditID: string; readonly proxy: string; readonly signal: AbortSignal},
 ): Promise<readonly Grant[]> {
@@ -75,12 +78,17 @@ async function asking<T>(
   onConflict?: (reason: string) => Refusal,
 ): Promise<T> {
   try {
+    // Nothing is opened or spent for a call that nobody waits for any more.
+    signal.throwIfAborted();
     return await ask();
   } catch (error) {
     if (signal.aborted) throw new ClientGone('the agent went away while the call waited for approval');
     if (error instanceof ControlRefused) {
       if (error.httpStatus === 409 && onConflict !== undefined) throw onConflict(error.message);
-      throw new Refusal('ApprovalDenied', 403, `approval cannot be asked for: ${error.message}`, {cause: error});
+      const message = `approval cannot be asked for: ${error.message}`;
+      if (error.httpStatus === 429)
+        throw new Refusal('Overloaded', 429, message, {retryAfterSeconds: 30, cause: error});
+      throw new Refusal('ApprovalDenied', 403, message, {cause: error});
     }
     const reason = error instanceof Error ? error.message : String(error);
     throw new Refusal('ControlUnavailable', 503, `approval cannot be asked for: ${reason}`, {

@@ -1,7 +1,12 @@
 import {approve, type Permitted} from '../../core/policy/permitted.ts';
-import {notApproved, type RequestedApproval, requestApprovals, spendGrants} from '../authorize/hold.ts';
-import type {ControlClient} from '../control/client.ts';
-import type {Call, Next} from './call.ts';
+import {
+  type ApprovalControl,
+  notApproved,
+  type RequestedApproval,
+  requestApprovals,
+  spendGrants,
+} from '../authorize/hold.ts';
+import {type Call, isGone, type Next} from './call.ts';
 import {type Decided, type DecisionDependencies, redecide} from './decision.ts';
 import {heldRequirement} from './held.ts';
 import {Refusal} from './refusal.ts';
@@ -12,7 +17,7 @@ export interface PermittedCall {
 }
 
 export interface ApprovalDependencies {
-  readonly control: ControlClient;
+  readonly control: ApprovalControl;
   /** Identifies this proxy in the record of a spent grant. */
   readonly proxy: string;
 }
@@ -40,8 +45,7 @@ export function withApproval(
       if (refusal !== undefined) throw refusal;
     }
     // The call may have waited for minutes: a Deny declared meanwhile is not beaten by the grant.
-    const now = redecide(deps, decided);
-    call.decision = now;
+    const now = redecide(deps, call, decided);
     if (now.outcome === 'Allowed') return now.permitted;
     const digests = new Map(
       now.requirements.map((requirement) => [
@@ -74,6 +78,7 @@ function approvalOf(requested: readonly RequestedApproval[]) {
 
 function untilGone({response}: Call): AbortSignal {
   const controller = new AbortController();
-  response.once('close', () => controller.abort());
+  if (isGone(response)) controller.abort();
+  else response.once('close', () => controller.abort());
   return controller.signal;
 }

@@ -3,7 +3,7 @@ import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
 import {ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
 import {answer, refusalOf} from './answer.ts';
-import {Call, type Next, type ServedRequest, type ServedResponse} from './call.ts';
+import {Call, isGone, type Next, type ServedRequest, type ServedResponse} from './call.ts';
 import type {Refusal} from './refusal.ts';
 
 export interface AuditDependencies {
@@ -71,7 +71,7 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
     } catch (recordError) {
       refusal = refusalOf(recordError);
     }
-    if (!response.destroyed) answer(response, refusal);
+    if (!isGone(response)) answer(response, refusal);
     return refusal.code;
   }
 

@@ -264,19 +264,23 @@ describe('decided again after a wait', () => {
 
   test('by the bundle that is in force by then', async () => {
     const before = await waited([conditionOn("object.data.a == 'b'")]);
-    expect(redecide(deps(bundlesOf([allowAll])), before)).toMatchObject({outcome: 'Allowed'});
-    expect(() => redecide(deps(bundlesOf([])), before)).toThrow(expect.objectContaining({code: 'PolicyDenied'}));
+    expect(redecide(deps(bundlesOf([allowAll])), callOf().call, before)).toMatchObject({outcome: 'Allowed'});
+    expect(() => redecide(deps(bundlesOf([])), callOf().call, before)).toThrow(
+      expect.objectContaining({code: 'PolicyDenied'}),
+    );
   });
 
   test('with the body that was read', async () => {
     const before = await waited([conditionOn("object.data.a == 'b'")]);
     const narrower = bundlesOf([conditionOn("object.data.a == 'c'")]);
-    expect(() => redecide(deps(narrower), before)).toThrow(expect.objectContaining({code: 'PolicyDenied'}));
+    expect(() => redecide(deps(narrower), callOf().call, before)).toThrow(
+      expect.objectContaining({code: 'PolicyDenied'}),
+    );
   });
 
   test('a token that expired meanwhile is refused with 401', async () => {
     const before = {...(await waited([allowAll])), agent: agent({expiresAtMilliseconds: now().getTime()})};
-    expect(() => redecide(deps(bundlesOf([allowAll])), before)).toThrow(
+    expect(() => redecide(deps(bundlesOf([allowAll])), callOf().call, before)).toThrow(
       expect.objectContaining({code: 'Unauthenticated', httpStatus: 401}),
     );
   });

@@ -55,12 +55,17 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
  *
  * @throws {Refusal} where it is denied by now
  */
-export function redecide(deps: DecisionDependencies, {agent, operation, body}: Decided): Allowed | NeedsApproval {
+export function redecide(
+  deps: DecisionDependencies,
+  call: Call,
+  {agent, operation, body}: Decided,
+): Allowed | NeedsApproval {
   if (agent.expiresAtMilliseconds <= deps.now().getTime()) {
     throw new Refusal('Unauthenticated', 401, 'the token expired while the call waited for approval');
   }
   const selection = select(bundleInForce(deps.bundles, operation), agent, operation);
   const decision: Decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
+  call.decision = decision;
   if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
   return decision;
 }
