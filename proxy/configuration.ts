@@ -74,7 +74,11 @@ export function proxyProgram(hostname: string): Command {
       '--service-account-issuer <url>',
       "the cluster's own issuer of ServiceAccount tokens: the one issuer of the file whose tokens may name ServiceAccounts",
     )
-    .option('--maximum-token-lifetime <duration>', 'tokens made to live longer are refused', parseDuration, 3600)
+    .addOption(
+      new Option('--maximum-token-lifetime <duration>', 'tokens made to live longer are refused')
+        .argParser(parseDuration)
+        .default(3600, '1h'),
+    )
     .requiredOption('--control-url <url>', "the operator's control API", parseOrigin)
     .option('--control-ca-file <file>', "authority of the control API, PEM (default: the system's)")
     .option(
@@ -82,11 +86,10 @@ export function proxyProgram(hostname: string): Command {
       'ServiceAccount token of audience lockkeeper-operator',
       '/var/run/secrets/lockkeeper/control-token',
     )
-    .option(
-      '--maximum-staleness <duration>',
-      'writes are refused when the operator was not heard for longer',
-      parseDuration,
-      300,
+    .addOption(
+      new Option('--maximum-staleness <duration>', 'writes are refused when the operator was not heard for longer')
+        .argParser(parseDuration)
+        .default(300, '5m'),
     )
     .requiredOption('--audit-log-file <file>', 'the audit log: one JSON object a line, hash chained')
     .option('--proxy-id <name>', 'names this proxy to the operator and begins the name of its audit chain', hostname)
@@ -97,7 +100,11 @@ export function proxyProgram(hostname: string): Command {
       parseCount,
       1000,
     )
-    .option('--drain <duration>', 'how long calls under way may take to end when the proxy stops', parseDuration, 30)
+    .addOption(
+      new Option('--drain <duration>', 'how long calls under way may take to end when the proxy stops')
+        .argParser(parseDuration)
+        .default(30, '30s'),
+    )
     .addOption(
       new Option('--log-level <level>', 'least severe level that is logged').choices(logLevels).default('info'),
     );

@@ -1,7 +1,7 @@
 import {compactVerify, decodeJwt, decodeProtectedHeader, errors} from 'jose';
+import type {Claims} from './claims.ts';
 import type {Issuer} from './configuration.ts';
 import {AuthenticationError, AuthenticationUnavailable} from './errors.ts';
-import type {Claims} from './claims.ts';
 import type {KeySet} from './keys.ts';
 
 /** Asymmetric ones only: with a shared secret, whoever can verify can also sign. */

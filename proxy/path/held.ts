@@ -1,6 +1,7 @@
 import type {AccessRequestSpec} from '../../core/api/accessrequest.ts';
 import type {ApprovalRequirement} from '../../core/policy/decision.ts';
 import {bodySHA256, callDigest, objectDigest} from '../../core/request/digest.ts';
+import {readEnvelope} from '../../core/request/envelope.ts';
 import type {HeldRequirement} from '../authorize/hold.ts';
 import type {Decided} from './decision.ts';
 import {previewOf} from './preview.ts';
@@ -69,7 +70,15 @@ export function heldRequirement(
 
 /** `metadata.name` of an object that is being created. */
 function objectName({operation, body}: Decided): string | undefined {
-  if (operation.verb !== 'create' || body?.content.kind !== 'JSON') return undefined;
-  const {metadata} = (body.content.value ?? {}) as {metadata?: {name?: unknown} | null};
-  return typeof metadata?.name === 'string' && metadata.name !== '' ? metadata.name : undefined;
+  if (operation.verb !== 'create' || body === undefined) return undefined;
+  switch (body.content.kind) {
+    case 'Empty':
+      return undefined;
+    case 'Opaque':
+      return readEnvelope(body.bytes)?.name || undefined;
+    case 'JSON': {
+      const {metadata} = (body.content.value ?? {}) as {metadata?: {name?: unknown} | null};
+      return typeof metadata?.name === 'string' && metadata.name !== '' ? metadata.name : undefined;
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import {readEnvelope} from '../../core/request/envelope.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import type {ReceivedBody} from './body.ts';
 
@@ -21,7 +22,7 @@ export function previewOf(
     case 'Empty':
       return '';
     case 'Opaque':
-      return maskText(`(${bytes.length} bytes of ${contentType})`).slice(0, previewLength);
+      return maskText(opaquePreview(bytes, contentType)).slice(0, previewLength);
     case 'JSON': {
       const text = isSecret(operation)
         ? JSON.stringify(withoutSecretValues(content.value), integers)
@@ -30,6 +31,15 @@ export function previewOf(
       return maskText(text).slice(0, previewLength);
     }
   }
+}
+
+/** Of a body that cannot be read, which object it is, where it is Kubernetes' own encoding. */
+function opaquePreview(bytes: Uint8Array, contentType: string): string {
+  const size = `(${bytes.length} bytes of ${contentType})`;
+  const envelope = readEnvelope(bytes);
+  if (envelope === undefined) return size;
+  const {apiVersion, kind, name, generateName} = envelope;
+  return `${apiVersion} ${kind} ${name === '' ? `${generateName}*` : name} ${size}`;
 }
 
 /** A Secret, or a patch of one, with the length of each value in its place. */
