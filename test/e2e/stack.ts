@@ -34,6 +34,13 @@ export interface AuditEvent {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+export interface FurtherProxy {
+  readonly url: string;
+  readonly metricsPort: number;
+  readonly auditLogPath: string;
+  readonly process: LockkeeperProcess;
+}
+
 /** A cluster of the test file's own, Lockkeeper in front of it, and one agent with its kubeconfig and token. */
 export class Stack {
   readonly cluster: StartedCluster;
@@ -153,25 +160,32 @@ export class Stack {
   }
 
   /** Runs another proxy beside the gateway with the same flags but for those given; ends with the stack. */
-  async startProxy(name: string, flags: readonly string[]): Promise<{url: string; process: LockkeeperProcess}> {
+  async startProxy(name: string, flags: readonly string[]): Promise<FurtherProxy> {
+    const proxy = await this.spawnProxy(name, flags);
+    await proxy.process.ready(proxy.metricsPort);
+    return proxy;
+  }
+
+  /** Like `startProxy`, for one that does not become ready. */
+  async spawnProxy(name: string, flags: readonly string[]): Promise<FurtherProxy> {
     const [port, metricsPort] = await freePorts();
     const {directory, gatewayFlags} = this.environment;
-    const proxy = LockkeeperProcess.start(
+    const auditLogPath = path.join(directory, `${name}-audit.log`);
+    const process = LockkeeperProcess.start(
       name,
       'proxy/main.ts',
       [
         ...gatewayFlags,
         `--listen-address=127.0.0.1:${port}`,
         `--metrics-address=127.0.0.1:${metricsPort}`,
-        `--audit-log-file=${path.join(directory, `${name}-audit.log`)}`,
+        `--audit-log-file=${auditLogPath}`,
         `--proxy-id=${name}`,
         ...flags,
       ],
       path.join(directory, `${name}.log`),
     );
-    this.#further.push(proxy);
-    await proxy.ready(metricsPort);
-    return {url: `https://127.0.0.1:${port}`, process: proxy};
+    this.#further.push(process);
+    return {url: `https://127.0.0.1:${port}`, metricsPort, auditLogPath, process};
   }
 
   /** The proxy's record so far. */

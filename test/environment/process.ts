@@ -52,6 +52,11 @@ export class LockkeeperProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** null while it runs, and where a signal ended it. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
   /** Waits for `/readyz` at the port; gives up when the process ends or a minute has passed. */
   ready(port: number): Promise<void> {
     return this.#answers(() => get(http, {host: '127.0.0.1', port, path: '/readyz'}));
