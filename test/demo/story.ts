@@ -32,6 +32,10 @@ export async function tellStory(local: LocalEnvironment, say: (line: string) => 
   const held = await agent.types(create, {code: 1, shows: ['AccessRequest payments/', 'waits for approval']});
   const request = nameOfRequest(held.output);
   await approver.types('kubectl -n payments get accessrequests', {shows: [request, 'Pending']});
+  await approver.types(
+    `kubectl -n payments get accessrequest ${request} -o jsonpath='{.spec.operation.verb} {.spec.request.bodyPreview}'`,
+    {shows: ['create v1 Secret webhook-token']},
+  );
   const decision = `'{"status":{"decision":{"outcome":"Approved","reason":"rotation of 2026-07"}}}'`;
   await approver.types(
     `kubectl -n payments patch accessrequest ${request} --subresource=status --type=merge -p ${decision}`,
