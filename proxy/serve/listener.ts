@@ -8,6 +8,8 @@ import {refuseUnreadable} from './unreadable.ts';
 const keepAliveMilliseconds = 120_000;
 const maximumConcurrentStreams = 250;
 const maximumHeaderBytes = 64 * 1024;
+/** How often connections that became idle are looked for while draining. */
+const idleCheckMilliseconds = 100;
 
 export interface Certificate {
   readonly cert: string | Buffer;
@@ -59,9 +61,10 @@ export async function listen(options: {
   server.on('sessionError', () => {});
   server.on('clientError', refuseUnreadable);
   server.on('tlsClientError', () => {});
+  let draining = false;
   const onRequest = (request: ServedRequest, response: ServedResponse) => {
     // Node's parser reads no request that came together with the one that asks to upgrade.
-    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     options.onRequest(request, response);
   };
   server.on('request', onRequest as unknown as (request: unknown, response: unknown) => void);
@@ -81,9 +84,16 @@ export async function listen(options: {
     setCertificate: (certificate) => server.setSecureContext(certificate),
     drain: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        draining = true;
+        // An HTTP/1 connection is closed when it is idle, which one that carries a call is only later.
+        const closeIdle = () => (server as unknown as HttpServer).closeIdleConnections();
+        const timer = setInterval(closeIdle, idleCheckMilliseconds);
+        server.close(() => {
+          clearInterval(timer);
+          resolve();
+        });
         for (const session of sessions) session.close();
-        (server as unknown as Partial<HttpServer>).closeIdleConnections?.();
+        closeIdle();
       }),
     destroy: () => {
       for (const socket of sockets) socket.destroy();
