@@ -200,19 +200,16 @@ describe('asked to end', () => {
   test('calls under way finish, watches end cleanly, and it exits with 0', async () => {
     const upstream = await Upstream.start(stack.environment.directory);
     try {
-      let answerList: () => void = () => {};
-      const listArrived = new Promise<void>((resolve) => {
-        upstream.serve = (request, response) => {
-          response.writeHead(200, json);
-          if (request.url?.includes('watch')) {
-            response.write('{"type":"ADDED"}\n');
-            return;
-          }
-          response.write('{"items":');
-          answerList = () => response.end('[]}');
-          resolve();
-        };
-      });
+      const underWay: (() => void)[] = [];
+      upstream.serve = (request, response) => {
+        response.writeHead(200, json);
+        if (request.url?.includes('watch')) {
+          response.write('{"type":"ADDED"}\n');
+          return;
+        }
+        response.write('{"items":');
+        underWay.push(() => response.end('[]}'));
+      };
       const proxy = await stack.startProxy('draining', upstream.flags);
       const client = stack.client({url: proxy.url});
       const session = client.session();
@@ -222,19 +219,25 @@ describe('asked to end', () => {
       ];
       const ends = watches.map((watch) => collect(watch));
       const list = client.call('/api/v1/pods');
-      await listArrived;
+      // A connection that the client means to use again must not hold the proxy up.
+      const kept = await client.socket();
+      kept.write(client.bytes('GET /api/v1/pods HTTP/1.1\nHost: gateway\nAuthorization: Bearer {token}\n\n'));
+      const keptEnd = collect(kept);
+      await eventually(() => expect(underWay).toHaveLength(2));
 
       const exit = proxy.process.stop('SIGTERM');
       for (const end of ends) expect((await end).toString()).toBe('{"type":"ADDED"}\n');
       await expect(client.call('/version')).rejects.toThrow();
       expect(proxy.process.exited).toBe(false);
-      answerList();
+      for (const answer of underWay) answer();
       expect((await list).text).toBe('{"items":[]}');
+      expect((await keptEnd).toString()).toContain('HTTP/1.1 200 OK');
       await exit;
       expect(proxy.process.exitCode).toBe(0);
       session.destroy();
       const outcomes = (await stack.records(proxy.auditLogPath)).filter(({stage}) => stage === 'ResponseComplete');
       expect(outcomes.map(({verb, responseStatus}) => [verb, responseStatus?.code]).sort()).toEqual([
+        ['list', 200],
         ['list', 200],
         ['watch', 200],
         ['watch', 200],
