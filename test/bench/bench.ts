@@ -21,9 +21,10 @@ import {type Environment, startEnvironment} from '../environment/environment.ts'
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
 import {load, openWatches, type Target} from './load.ts';
 import {pod} from './pods.ts';
+import {reference, type Sample, table} from './table.ts';
 
 const {values} = parseArgs({
-  options: {seconds: {type: 'string', default: '4'}, rounds: {type: 'string', default: '3'}},
+  options: {seconds: {type: 'string', default: '4'}, rounds: {type: 'string', default: '5'}},
 });
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
@@ -62,6 +63,8 @@ try {
     agents: [agent],
     tokenLifetimeSeconds: 3600,
     built: true,
+    // As in the image.
+    gatewayNodeFlags: ['--max-semi-space-size=4'],
     proxyFlags: ['--log-level=error'],
   });
   await seed();
@@ -91,7 +94,7 @@ try {
     const kubectlProxy = await startKubectlProxy(upstream);
     const ways: Way[] = [
       {name: 'direct', target: {origin: upstream.serverURL, ...upstream}, pid: undefined},
-      {name: 'kubectl proxy', target: {origin: kubectlProxy.origin}, pid: kubectlProxy.pid},
+      {name: reference, target: {origin: kubectlProxy.origin}, pid: kubectlProxy.pid},
       {name: 'lockkeeper', target: {origin: environment.gatewayURL, ca, token}, pid: environment.gateway.pid},
     ];
     say(`\n### Upstream: ${upstream.name}`);
@@ -122,33 +125,18 @@ async function compare(
   url: string,
   options: {readonly connections: number; readonly seconds: number; readonly requests?: number},
 ): Promise<void> {
-  const samples = new Map(ways.map(({name}) => [name, [] as {rate: number; p50: number; p99: number; cpu: number}[]]));
+  const samples = new Map(ways.map(({name}): [string, Sample[]] => [name, []]));
   // The first round warms up code and connections.
   for (let round = 0; round <= rounds; round++) {
     for (const {name, target, pid} of ways) {
       const before = pid === undefined ? 0 : cpuSeconds(pid);
-      const result = await load(target, url, options);
-      const cpu = pid === undefined ? 0 : ((cpuSeconds(pid) - before) * 1e6) / result.requests;
+      const {requests, seconds: took, p50Milliseconds, p99Milliseconds} = await load(target, url, options);
+      const cpuMicroseconds = pid === undefined ? undefined : ((cpuSeconds(pid) - before) * 1e6) / requests;
       if (round === 0) continue;
-      const {requests, p50Milliseconds: p50, p99Milliseconds: p99} = result;
-      samples.get(name)?.push({rate: requests / result.seconds, p50, p99, cpu});
+      samples.get(name)?.push({requestsPerSecond: requests / took, p50Milliseconds, p99Milliseconds, cpuMicroseconds});
     }
   }
-  say('| way | requests/s | p50 ms | p99 ms | CPU µs/request (min–max) |');
-  say('|---|---:|---:|---:|---:|');
-  for (const [name, taken] of samples) {
-    const middle = (of: (sample: (typeof taken)[number]) => number) =>
-      taken.map(of).sort((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0;
-    const cpus = taken.map(({cpu}) => cpu);
-    const cpu =
-      name === 'direct'
-        ? '–'
-        : `${middle((s) => s.cpu).toFixed(0)} (${Math.min(...cpus).toFixed(0)}–${Math.max(...cpus).toFixed(0)})`;
-    const milliseconds = (of: (sample: (typeof taken)[number]) => number) => middle(of).toFixed(2);
-    say(
-      `| ${name} | ${middle((s) => s.rate).toFixed(0)} | ${milliseconds((s) => s.p50)} | ${milliseconds((s) => s.p99)} | ${cpu} |`,
-    );
-  }
+  say(table(samples));
 }
 
 async function watches(running: Environment, flags: readonly string[], target: Target): Promise<void> {
