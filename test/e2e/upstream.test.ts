@@ -1,6 +1,6 @@
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import type {Http2ServerResponse} from 'node:http2';
-import type {Readable} from 'node:stream';
+import {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {gzipSync} from 'node:zlib';
 import {afterAll, afterEach, beforeAll, describe, expect, jest, test} from '@jest/globals';
@@ -303,18 +303,64 @@ describe('streams', () => {
     };
     const before = await residentBytes(proxyPid);
     const stream = await open(protocol, path);
-    // It has stopped when nothing more went out for a while.
-    let last = -1;
-    await eventually(async () => {
-      const was = last;
-      last = sentBytes;
-      await sleep(300);
-      expect([was, sentBytes]).toEqual([last, last]);
-    });
+    await atRest(() => sentBytes);
     expect(sentBytes).toBeLessThan(totalBytes / 2);
     expect((await residentBytes(proxyPid)) - before).toBeLessThan(totalBytes / 2);
     let received = 0;
     for await (const chunk of stream) received += (chunk as Buffer).length;
     expect(received).toBe(sentBytes);
   });
+
+  test.each(protocols)('over %s an upstream that reads slowly slows the agent', async (protocol) => {
+    const totalBytes = 100 * 1024 * 1024;
+    const piece = Buffer.alloc(64 * 1024, 'x');
+    let resume: () => void = () => {};
+    let receivedBytes = 0;
+    upstream.serve = (request, response) => {
+      request.pause();
+      resume = () => {
+        request.on('data', (chunk: Buffer) => {
+          receivedBytes += chunk.length;
+        });
+        request.once('end', () => response.writeHead(201, json).end('{}'));
+        request.resume();
+      };
+    };
+    let sentBytes = 0;
+    const body = Readable.from(
+      (function* () {
+        for (; sentBytes < totalBytes; sentBytes += piece.length) yield piece;
+      })(),
+    );
+    const before = await residentBytes(proxyPid);
+    const call = protocol === 'HTTP/2' ? agent.call2 : agent.call;
+    const answer = call.call(agent, '/api/v1/namespaces/default/configmaps', {method: 'POST', body, headers: json});
+    await atRest(() => sentBytes);
+    expect(sentBytes).toBeLessThan(totalBytes / 2);
+    expect((await residentBytes(proxyPid)) - before).toBeLessThan(totalBytes / 2);
+    resume();
+    expect((await answer).status).toBe(201);
+    expect(receivedBytes).toBe(totalBytes);
+  });
+
+  test.each(protocols)('over %s an upstream may answer before it has read the request', async (protocol) => {
+    upstream.serve = (_request, response) => {
+      response.writeHead(413, json).end('{"kind":"Status"}');
+    };
+    const body = Buffer.alloc(8 * 1024 * 1024, 'x');
+    const call = protocol === 'HTTP/2' ? agent.call2 : agent.call;
+    const answer = await call.call(agent, '/api/v1/namespaces/default/configmaps', {method: 'POST', body});
+    expect([answer.status, answer.text]).toEqual([413, '{"kind":"Status"}']);
+  });
 });
+
+/** Waits until a count has stopped growing. */
+async function atRest(count: () => number): Promise<void> {
+  let last = -1;
+  await eventually(async () => {
+    const was = last;
+    last = count();
+    await sleep(300);
+    expect([was, count()]).toEqual([last, last]);
+  });
+}
