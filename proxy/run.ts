@@ -40,9 +40,10 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
   let certificate = await readCertificate(certificateFiles);
   const upstreamCa = await readFile(configuration.upstreamCaFile);
   const target = {origin: configuration.upstreamUrl, tls: {ca: upstreamCa}};
-  const credential = await tokenFile(configuration.upstreamTokenFile, (error) =>
-    log.warn('upstream token not read again', {error: String(error)}),
-  );
+  const credential = await tokenFile(configuration.upstreamTokenFile, {
+    rereadMilliseconds: fileCheckMilliseconds,
+    onError: (error) => log.warn('upstream token not read again', {error: String(error)}),
+  });
   const control = new ControlClient({
     origin: configuration.controlUrl,
     ca: configuration.controlCaFile === undefined ? undefined : await readFile(configuration.controlCaFile),

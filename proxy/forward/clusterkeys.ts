@@ -16,10 +16,7 @@ export async function clusterKeys(
     const {statusCode, body} = await request(`${target.origin}/openid/v1/jwks`, {
       dispatcher,
       signal,
-      headers: {
-        accept: 'application/jwk-set+json',
-        ...(credential.authorization !== undefined && {authorization: credential.authorization}),
-      },
+      headers: {accept: 'application/jwk-set+json', authorization: credential.authorization},
     });
     if (statusCode !== 200) throw new Error(`the API server answered ${statusCode} to the request for its keys`);
     return await body.json();

@@ -1,21 +1,22 @@
 import {readFile} from 'node:fs/promises';
 
-/** How often a token file is looked at. The kubelet rotates a projected token when 80% of its life has passed. */
-const rereadMilliseconds = 10_000;
-
-/** The `Authorization` value of the proxy itself; undefined where a client certificate speaks for it. */
+/** The proxy's own, as the API server knows it. */
 export interface Credential {
-  readonly authorization: string | undefined;
+  /** Value of the `Authorization` header. */
+  readonly authorization: string;
   close(): void;
 }
-
-export const noBearerToken: Credential = {authorization: undefined, close: () => {}};
 
 /**
  * A bearer token from a file that is read again when it rotates. The first read failing throws; a later one keeps the
  * token that was good and reports through `onError`.
+ *
+ * @param path the kubelet rotates a projected token when 80% of its life has passed
  */
-export async function tokenFile(path: string, onError: (error: unknown) => void): Promise<Credential> {
+export async function tokenFile(
+  path: string,
+  {rereadMilliseconds, onError}: {readonly rereadMilliseconds: number; readonly onError: (error: unknown) => void},
+): Promise<Credential> {
   let authorization = await read(path);
   const timer = setInterval(() => {
     read(path).then((value) => {

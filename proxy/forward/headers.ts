@@ -84,10 +84,17 @@ function headerBytes(value: string): string {
 export function upstreamHeaders(
   inbound: IncomingHttpHeaders,
   identity: readonly string[],
-  own: {readonly authorization: string | undefined; readonly accept: string | undefined; readonly auditID: string},
+  own: {readonly authorization: string; readonly accept: string | undefined; readonly auditID: string},
 ): string[] {
-  const headers: string[] = [...identity, 'audit-id', own.auditID, 'accept-encoding', 'identity'];
-  if (own.authorization !== undefined) headers.push('authorization', own.authorization);
+  const headers: string[] = [
+    ...identity,
+    'audit-id',
+    own.auditID,
+    'accept-encoding',
+    'identity',
+    'authorization',
+    own.authorization,
+  ];
   if (own.accept !== undefined) headers.push('accept', own.accept);
   for (const name of forwarded) {
     const value = inbound[name];
