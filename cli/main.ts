@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import {Command} from 'commander';
 import {auditCommand} from './audit/command.ts';
 import {tokenCommand} from './token/command.ts';

@@ -5,9 +5,9 @@ import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {exportJWK, generateKeyPair, SignJWT} from 'jose';
 import {stringify} from 'yaml';
 import {createAuthenticator} from '../../proxy/authenticate/authenticator.ts';
-import {parseConfiguration} from '../../proxy/authenticate/parseconfiguration.ts';
 import {fetchDocument} from '../../proxy/authenticate/document.ts';
 import {AuthenticationUnavailable} from '../../proxy/authenticate/errors.ts';
+import {parseConfiguration} from '../../proxy/authenticate/parseconfiguration.ts';
 import {type CertificatePair, createAuthority, issueCertificate} from '../cluster/certificates.ts';
 
 /** What the issuer answers at a path. */
