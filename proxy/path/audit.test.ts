@@ -76,7 +76,7 @@ describe.each(protocols)('over %s', (protocol) => {
       user: {username: 'agent:build-bot'},
       annotations: {'lockkeeper.dev/decision': 'Allowed', 'lockkeeper.dev/policy': 'payments/agents'},
     });
-    expect(log.last.annotations).not.toHaveProperty('lockkeeper.dev/refusal');
+    expect(log.last.annotations).not.toHaveProperty(['lockkeeper.dev/refusal']);
     expect(await counted()).toEqual([{verb: 'list', code: '201', outcome: 'Forwarded', value: 1}]);
   });
 

@@ -116,7 +116,8 @@ function http2Client(port: number): Client {
           const read = await readAll(stream);
           return {status, headers, ...read, whole: read.whole && stream.rstCode === 0};
         },
-        leave: () => stream.close(http2.constants.NGHTTP2_CANCEL),
+        // `close` would end the request's body cleanly first.
+        leave: () => void stream.destroy(),
       };
     },
     close: () => session.destroy(),
@@ -128,14 +129,15 @@ function send(request: http.ClientRequest | http2.ClientHttp2Stream, body: Asked
   else body.pipe(request);
 }
 
-async function readAll(stream: Readable): Promise<{body: string; whole: boolean}> {
-  const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  stream.on('error', () => {});
-  let ended = false;
-  stream.once('end', () => {
-    ended = true;
+/** Reads to the end, or to where the stream breaks off. An agent may still be sending when it has its answer. */
+function readAll(stream: Readable): Promise<{body: string; whole: boolean}> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const done = (whole: boolean) => resolve({body: Buffer.concat(chunks).toString(), whole});
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('error', () => done(false));
+    stream.once('end', () => done(true));
+    stream.once('close', () => done(false));
+    if (stream.closed) done(false);
   });
-  if (!stream.closed) await once(stream, 'close').catch(() => {});
-  return {body: Buffer.concat(chunks).toString(), whole: ended};
 }
