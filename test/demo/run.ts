@@ -20,7 +20,7 @@ const {values} = parseArgs({
 const {combine, timestamp, json, printf} = winston.format;
 const line = printf((info) => `${info.timestamp}  ${info.message}`);
 const log = winston.createLogger({
-  format: combine(timestamp({format: 'HH:mm:ss'}), values.json ? json() : line),
+  format: values.json ? combine(timestamp(), json()) : combine(timestamp({format: 'HH:mm:ss'}), line),
   transports: [new winston.transports.Console()],
 });
 
