@@ -13,8 +13,6 @@ import type {Status} from '../../core/status.ts';
 
 const answerTimeoutMilliseconds = 10_000;
 const followMarginMilliseconds = 5_000;
-/** Three heartbeats missed: the stream is dead even where the connection does not say so. */
-const streamSilenceMilliseconds = heartbeatSeconds * 3 * 1000;
 
 /** The operator could not be asked: out of reach, or an answer that is none. */
 export class ControlUnavailable extends Error {
@@ -43,6 +41,8 @@ export interface ControlClientOptions {
   readonly tokenFile: string;
   /** Of this process, for acknowledgements. */
   readonly proxy: string;
+  /** A bundle stream on which nothing came for so long is dead, whatever its connection says. Default 3 heartbeats. */
+  readonly silenceMilliseconds?: number;
 }
 
 /** The proxy's side of the control API: core/control/messages.ts. */
@@ -85,7 +85,7 @@ export class ControlClient {
     const path = `/v1/bundle?proxy=${encodeURIComponent(this.#options.proxy)}`;
     const response = await this.#send('GET', path, undefined, signal, {
       headersTimeout: answerTimeoutMilliseconds,
-      bodyTimeout: streamSilenceMilliseconds,
+      bodyTimeout: this.#options.silenceMilliseconds ?? heartbeatSeconds * 3 * 1000,
     });
     if (response.statusCode !== 200) throw await refused(response);
     try {
