@@ -131,7 +131,8 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     log.info('certificate reloaded');
   }, fileCheckMilliseconds);
 
-  await followBundles({control, bundles, proxy, log, metrics, random: Math.random, signal});
+  const pause = (milliseconds: number) => sleep(milliseconds, undefined, {signal}).catch(() => {});
+  await followBundles({control, bundles, proxy, log, metrics, random: Math.random, pause, signal});
 
   clearInterval(certificateTimer);
   await drain();
