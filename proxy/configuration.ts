@@ -131,7 +131,7 @@ export function parseConfiguration(args: readonly string[], hostname: string): P
 
 function parseOrigin(text: string): string {
   const url = URL.parse(text);
-  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+  if (url?.protocol !== 'https:' || url.href !== `${url.origin}/`) {
     throw new InvalidArgumentError('Want https://host:port without a path.');
   }
   return url.origin;

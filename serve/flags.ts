@@ -42,7 +42,7 @@ export function parseFlags<T extends object>(args: readonly string[], program: C
 
 /** `host:port`, `[IPv6]:port`, or `:port`. */
 export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65535) throw new InvalidArgumentError('Want host:port, such as 127.0.0.1:9443 or [::1]:9443.');
   return {host: match[1] ?? (match[2] || undefined), port};
