@@ -1,3 +1,4 @@
+import {createPrivateKey, X509Certificate} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 import {createSecureContext} from 'node:tls';
 import type {Logger} from 'winston';
@@ -26,6 +27,8 @@ export async function readCertificate({certificateFile, keyFile}: CertificateFil
   try {
     const [cert, key] = await Promise.all([readFile(certificateFile, 'utf8'), readFile(keyFile, 'utf8')]);
     createSecureContext({cert, key});
+    // A context takes empty files, as they are while somebody writes them, and then no handshake succeeds.
+    new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
     return {cert, key};
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
