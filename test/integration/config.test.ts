@@ -143,9 +143,19 @@ describe('the gateway’s rights', () => {
     });
   });
 
-  test('let it act as a ServiceAccount, whose groups the API server adds', async () => {
-    const {stdout} = await asGateway(['auth', 'whoami', '-o', 'json', '--as=system:serviceaccount:payments:bot']);
+  test('let it act as the ServiceAccounts of a namespace only where that is bound', async () => {
+    const bot = ['auth', 'whoami', '-o', 'json', '--as=system:serviceaccount:payments:bot'];
+    expect((await asGateway(bot)).code).toBe(1);
+    await approvals.cluster.mustKubectl([
+      ...['create', 'rolebinding', 'lockkeeper-gateway', '--namespace=payments'],
+      ...['--clusterrole=lockkeeper-gateway-serviceaccounts', '--serviceaccount=lockkeeper-system:lockkeeper-gateway'],
+    ]);
+    const {stdout} = await asGateway(bot);
+    // The groups are the API server's doing.
     expect(JSON.parse(stdout).status.userInfo.groups).toContain('system:serviceaccounts:payments');
+    const operator = '--as=system:serviceaccount:lockkeeper-system:lockkeeper-operator';
+    const refused = await asGateway(['get', '--raw=/version', operator]);
+    expect(refused.stderr).toContain('cannot impersonate resource "serviceaccounts"');
   });
 
   test.each([
