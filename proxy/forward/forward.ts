@@ -1,12 +1,12 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {PassThrough, pipeline, type Readable} from 'node:stream';
+import {PassThrough, type Readable} from 'node:stream';
 import type {Permitted} from '../../core/policy/permitted.ts';
 import {announcesBody} from '../path/body.ts';
 import type {Call, Next} from '../path/call.ts';
 import type {Credential} from './credential.ts';
 import {type IdentityHeaders, upstreamHeaders} from './headers.ts';
 import {isLongRunning} from './longrunning.ts';
-import {type BodyReader, Relay} from './relay.ts';
+import {type BodyReader, ClientGone, Relay} from './relay.ts';
 import type {Transport} from './transport.ts';
 
 /** A call that was decided, approved where it had to be and put on record: all that may leave the proxy. */
@@ -73,8 +73,13 @@ function bodyStream(call: Call, headers: string[]): Readable | undefined {
   const length = request.headers['content-length'];
   if (length !== undefined) headers.push('content-length', length);
   const shield = new PassThrough();
-  pipeline(request, shield, (error) => {
-    if (error) request.resume();
-  });
+  // The transport tells what became of the call.
+  shield.on('error', () => {});
+  request.on('error', (error) => shield.destroy(error));
+  // Over HTTP/2 a body that was cut short ends like one that is whole.
+  request.once('aborted', () => shield.destroy(new ClientGone('the agent went away while it sent the body')));
+  request.pipe(shield);
+  // What the API server does not want is read all the same: the agent's next calls come behind it.
+  shield.once('close', () => request.resume());
   return shield;
 }
