@@ -3,7 +3,7 @@ import type {Http2ServerResponse} from 'node:http2';
 import {Readable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {gzipSync} from 'node:zlib';
-import {afterAll, afterEach, beforeAll, describe, expect, jest, test} from '@jest/globals';
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test} from '@jest/globals';
 import {eventually} from '../eventually.ts';
 import {type AgentClient, collect} from './client.ts';
 import {residentBytes} from './processes.ts';
@@ -343,14 +343,35 @@ describe('streams', () => {
     expect(receivedBytes).toBe(totalBytes);
   });
 
-  test.each(protocols)('over %s an upstream may answer before it has read the request', async (protocol) => {
-    upstream.serve = (_request, response) => {
-      response.writeHead(413, json).end('{"kind":"Status"}');
-    };
+  describe('an upstream that answers before it has read the request', () => {
+    const path = '/api/v1/namespaces/default/configmaps';
     const body = Buffer.alloc(8 * 1024 * 1024, 'x');
-    const call = protocol === 'HTTP/2' ? agent.call2 : agent.call;
-    const answer = await call.call(agent, '/api/v1/namespaces/default/configmaps', {method: 'POST', body});
-    expect([answer.status, answer.text]).toEqual([413, '{"kind":"Status"}']);
+
+    beforeEach(() => {
+      upstream.serve = (request, response) => {
+        if (request.method === 'GET') response.writeHead(200, json).end('{}');
+        else response.writeHead(413, json).end('{"kind":"Status"}');
+      };
+    });
+
+    test('is heard over HTTP/1.1, and the connection serves the next call', async () => {
+      const socket = await agent.socket();
+      const head = 'Host: gateway\nAuthorization: Bearer {token}\n';
+      socket.write(agent.bytes(`POST ${path} HTTP/1.1\n${head}Content-Length: ${body.length}\n\n`));
+      socket.write(body);
+      socket.write(agent.bytes(`GET ${path} HTTP/1.1\n${head}Connection: close\n\n`));
+      const answers = (await collect(socket)).toString().match(/HTTP\/1\.1 \d+/g);
+      expect(answers).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+    });
+
+    test('is heard over HTTP/2, and the connection lets the call go', async () => {
+      const session = agent.session();
+      const answer = await agent.callOn(session, path, {method: 'POST', body});
+      expect([answer.status, answer.text]).toEqual([413, '{"kind":"Status"}']);
+      expect((await agent.callOn(session, path)).status).toBe(200);
+      // Calls back when no stream is left.
+      await new Promise<void>((resolve) => session.close(resolve));
+    });
   });
 });
 
