@@ -48,6 +48,7 @@ export async function listen(options: {
   });
   const sockets = new Set<Socket>();
   const sessions = new Set<http2.ServerHttp2Session>();
+  let draining = false;
   server.on('secureConnection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -56,12 +57,13 @@ export async function listen(options: {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', () => {});
+    // It was in its handshake when draining began.
+    if (draining) session.close();
   });
   // A client that breaks its connection is its own affair; the relay of each call hears of it by itself.
   server.on('sessionError', () => {});
   server.on('clientError', refuseUnreadable);
   server.on('tlsClientError', () => {});
-  let draining = false;
   const onRequest = (request: ServedRequest, response: ServedResponse) => {
     // Node's parser reads no request that came together with the one that asks to upgrade.
     if (draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
