@@ -66,10 +66,15 @@ async function collect(request: ServedRequest, maximumBytes: number): Promise<Bu
   const chunks: Buffer[] = [];
   let length = 0;
   // Not destroyed when left early: the agent still waits for its Status on this connection.
-  for await (const chunk of request.iterator({destroyOnReturn: false})) {
-    length += (chunk as Buffer).length;
-    if (length > maximumBytes) throw tooLarge();
-    chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of request.iterator({destroyOnReturn: false})) {
+      length += (chunk as Buffer).length;
+      if (length > maximumBytes) throw tooLarge();
+      chunks.push(chunk as Buffer);
+    }
+  } finally {
+    // And its next calls come behind the rest of this one.
+    request.resume();
   }
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
 }

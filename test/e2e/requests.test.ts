@@ -330,6 +330,22 @@ describe('large bodies', () => {
     expect(streamed.failure.reason).toBe('RequestEntityTooLarge');
   });
 
+  test('past what policy reads leave the connection to the next call', async () => {
+    const text = JSON.stringify(configMap('too-large', {text: 'x'.repeat(4 * 1024 * 1024)}));
+    const head = 'Host: gateway\nAuthorization: Bearer {token}\n';
+    const answers = await stack.agent.raw(
+      `POST ${configMaps} HTTP/1.1\n${head}Content-Type: application/json\nTransfer-Encoding: chunked\n\n` +
+        `${text.length.toString(16)}\n${text}\n0\n\nGET /version HTTP/1.1\n${head}Connection: close\n\n`,
+    );
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+    const session = stack.agent.session();
+    const body = Readable.from([text.slice(0, 4_000_000), text.slice(4_000_000)]);
+    const answer = await stack.agent.callOn(session, configMaps, {method: 'POST', body, headers: json});
+    expect(answer.status).toBe(413);
+    // Calls back when no stream is left.
+    await new Promise<void>((resolve) => session.close(resolve));
+  });
+
   test('a body that policy reads decides, however it is sent', async () => {
     const object = configMap('protected');
     const body = {...object, metadata: {...object.metadata, labels: {protected: 'yes'}}};
