@@ -37,7 +37,7 @@ const deleteOptions: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * For requests whose body was read: the API server takes the options of a DELETE from its body where there is one, and
+ * For requests that have a body: the API server takes the options of a DELETE from its body where there is one, and
  * then never looks at the query. `DELETE ...?dryRun=All` with a body would pass policy as a dry run and delete.
  */
 export function deleteOptionsRefusal(method: string, url: string, body: Body): Refusal | undefined {

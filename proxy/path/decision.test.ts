@@ -71,6 +71,8 @@ describe('without policy', () => {
       ['delete', operation({verb: 'delete'})],
       ['deletecollection', operation({verb: 'deletecollection'})],
       ['a verb of tomorrow', operation({verb: 'splice'})],
+      ['exec by GET', operation({verb: 'get', subresource: 'exec'})],
+      ['a path behind a proxy', operation({verb: 'get', resource: 'services', subresource: 'proxy'})],
       ['post to a path', {...version, verb: 'post'}],
     ])('%s is refused', async (_name, of) => {
       await expect(afterSilence(of)).rejects.toMatchObject({code: 'StaleBundle', httpStatus: 503});

@@ -70,8 +70,12 @@ export function redecide(
   return decision;
 }
 
+/** Subresources that act whatever the method: a GET can be an exec. */
+const connects: ReadonlySet<string> = new Set(['attach', 'exec', 'portforward', 'proxy']);
+
 /** Refused while the bundle is stale, unlike what only reads. */
-function isWrite({isResourceRequest, verb}: Operation): boolean {
+function isWrite({isResourceRequest, verb, subresource}: Operation): boolean {
+  if (connects.has(subresource)) return true;
   return isResourceRequest
     ? verb !== 'get' && verb !== 'list' && verb !== 'watch'
     : verb !== 'get' && verb !== 'head' && verb !== 'options';

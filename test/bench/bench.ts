@@ -19,7 +19,7 @@ import {clientKubeconfig} from '../cluster/kubeconfig.ts';
 import {startCluster} from '../cluster/start.ts';
 import {type Environment, startEnvironment} from '../environment/environment.ts';
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
-import {load, openWatches, type Target} from './load.ts';
+import {load, openSharedWatches, openWatches, type Target} from './load.ts';
 import {pod} from './pods.ts';
 import {reference, type Sample, table} from './table.ts';
 
@@ -30,6 +30,8 @@ const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 const podCount = 5000;
 const watchCount = 1000;
+/** On one HTTP/2 connection, as a controller's informers share it. */
+const watchesEach = 10;
 const listRequests = 10;
 /** Until what opening the watches left behind is collected. */
 const settleMilliseconds = 10_000;
@@ -140,16 +142,29 @@ async function compare(
 }
 
 async function watches(running: Environment, flags: readonly string[], target: Target): Promise<void> {
-  // A fresh process: the lists before have grown the heap.
+  const url = '/api/v1/namespaces/bench/configmaps?watch=true';
+  const shared = {connections: watchCount / watchesEach, watchesEach};
+  const own = await watchMemory(running, flags, () => openWatches(target, url, watchCount));
+  const many = await watchMemory(running, flags, () => openSharedWatches(target, url, shared));
+  say(`\n${watchCount} open watches, resident memory of the gateway:\n`);
+  say('| agents’ connections | MB |');
+  say('| --- | ---: |');
+  say(`| none | ${own.idle.toFixed(0)} |`);
+  say(`| ${watchCount} over HTTP/1.1, one watch on each | ${own.open.toFixed(0)} |`);
+  say(`| ${shared.connections} over HTTP/2, ${watchesEach} watches on each | ${many.open.toFixed(0)} |`);
+}
+
+/** In a process of its own each time: what ran before has grown the heap. */
+async function watchMemory(running: Environment, flags: readonly string[], open: () => Promise<() => void>) {
   await running.gateway.stop();
   await running.restartGateway(flags);
   const {pid} = running.gateway;
-  const idle = residentMegabytes(pid).toFixed(0);
-  const close = await openWatches(target, '/api/v1/namespaces/bench/configmaps?watch=true', watchCount);
+  const idle = residentMegabytes(pid);
+  const close = await open();
   await sleep(settleMilliseconds);
-  const open = residentMegabytes(pid).toFixed(0);
-  say(`\n${watchCount} open watches, each on a TLS connection of its own: ${open} MB resident (${idle} MB with none).`);
+  const megabytes = residentMegabytes(pid);
   close();
+  return {idle, open: megabytes};
 }
 
 /** What the agent asks for, and a policy that lets it, with every effect of the PCI story but none in the way. */

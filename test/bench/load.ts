@@ -1,3 +1,5 @@
+import {once} from 'node:events';
+import * as http2 from 'node:http2';
 import https from 'node:https';
 import {Pool} from 'undici';
 
@@ -73,6 +75,26 @@ export async function openWatches(target: Target, path: string, count: number): 
   }
   return () => {
     for (const end of close) end();
+  };
+}
+
+/** The same, shared over HTTP/2 connections as client-go shares them. */
+export async function openSharedWatches(
+  target: Target,
+  path: string,
+  {connections, watchesEach}: {readonly connections: number; readonly watchesEach: number},
+): Promise<() => void> {
+  const headers = target.token === undefined ? {} : {authorization: `Bearer ${target.token}`};
+  const sessions: http2.ClientHttp2Session[] = [];
+  for (let opened = 0; opened < connections; opened++) {
+    const session = http2.connect(target.origin, tls(target));
+    sessions.push(session);
+    const streams = Array.from({length: watchesEach}, () => session.request({':path': path, ...headers}));
+    await Promise.all(streams.map((stream) => once(stream, 'data')));
+    for (const stream of streams) stream.resume();
+  }
+  return () => {
+    for (const session of sessions) session.destroy();
   };
 }
 
