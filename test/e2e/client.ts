@@ -6,6 +6,10 @@ import type {Readable} from 'node:stream';
 import {connect, type TLSSocket} from 'node:tls';
 import type {Status} from '../../core/status.ts';
 
+/** The ways in which an agent may speak to the gateway. */
+export const protocols = ['HTTP/1.1', 'HTTP/2'] as const;
+export type Protocol = (typeof protocols)[number];
+
 export interface CallOptions {
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
@@ -113,6 +117,15 @@ export class AgentClient {
     const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
     stream.on('error', () => {});
     return {stream, headers};
+  }
+
+  /** The body of an answer over either protocol, on a connection that ends with it. */
+  async stream(protocol: Protocol, path: string): Promise<Readable> {
+    if (protocol === 'HTTP/1.1') return this.open(path);
+    const session = this.session();
+    const {stream} = await this.openOn(session, path);
+    stream.once('close', () => session.destroy());
+    return stream;
   }
 
   /** One call over HTTP/2 on a connection of its own. */
