@@ -22,7 +22,7 @@ ENV NODE_ENV=production
 # generation costs less memory and, by docs/performance.md, less CPU.
 RUN for entry in lockkeeper-proxy:proxy lockkeeper-operator:operator lockkeeper:cli; do \
       file="/usr/local/bin/${entry%%:*}"; \
-      printf '#!/bin/sh\nexec node --max-semi-space-size=4 /app/dist/%s/main.js "$@"\n' "${entry##*:}" > "$file"; \
+      printf '#!/bin/sh\nexec node --max-semi-space-size=2 /app/dist/%s/main.js "$@"\n' "${entry##*:}" > "$file"; \
       chmod 755 "$file"; \
     done
 COPY --from=dependencies /app/node_modules node_modules

@@ -5,7 +5,7 @@ const project = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.lockkeeper/'],
 };
 
-/** Three projects, so that only the tests that use the shared cluster start it. */
+/** Projects, so that only the tests that use the shared cluster start it. */
 export default {
   projects: [
     {
@@ -21,8 +21,13 @@ export default {
     },
     {
       ...project,
+      displayName: 'e2e',
+      testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
+    },
+    {
+      ...project,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{integration,e2e}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/integration/**/*.test.ts'],
       globalSetup: '<rootDir>/test/cluster/shared-setup.ts',
       globalTeardown: '<rootDir>/test/cluster/shared-teardown.ts',
     },

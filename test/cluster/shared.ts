@@ -1,5 +1,5 @@
 /**
- * One cluster for all tests under `test/integration/` and `test/e2e/`. jest starts it before the first of them
+ * One cluster for the tests under `test/integration/`. jest starts it before the first of them
  * (shared-setup.ts, with kube-controller-manager and the API server's audit log) and ends it after the last; unit tests
  * do not start it. The files run in parallel in processes of their own, so each works in namespaces of its own, and names
  * cluster-scoped objects after them:
@@ -23,7 +23,7 @@ export const sharedClusterVariable = 'LOCKKEEPER_TEST_CLUSTER';
 export function sharedCluster(): Cluster {
   const dataDirectory = process.env[sharedClusterVariable];
   if (dataDirectory === undefined) {
-    throw new Error('Only tests under test/integration/ and test/e2e/, run by jest, have the shared cluster.');
+    throw new Error('Only tests under test/integration/, run by jest, have the shared cluster.');
   }
   return Cluster.open(dataDirectory);
 }
