@@ -24,9 +24,9 @@ export function requestPath(deps: PathDependencies): Serve {
     withIdentity(deps.authenticator,      // who: token → agent, or 401
       withOperation(                      // what: method, path, query → operation, or 400
         withCapacity(deps.capacity,       // is there room, or 429
-        withDecision(deps.decision,       // may they: bundle → allowed, needs approval, or 403
-          withApproval(deps.approval,     // who says so: AccessRequest → permitted, or 403
-            withIntent(                   // on record before anything leaves, or 503
-              withMasking(                // what comes back, or 406 and 502
-                forward(deps.forward)))))))));
+          withDecision(deps.decision,     // may they: bundle → allowed, needs approval, or 403
+            withApproval(deps.approval,   // who says so: AccessRequest → permitted, or 403
+              withIntent(                 // on record before anything leaves, or 503
+                withMasking(              // what comes back, or 406 and 502
+                  forward(deps.forward)))))))));
 }
