@@ -60,7 +60,7 @@ class Operator implements ApprovalControl {
 
 /** One call through decision and approval. */
 function world(...rules: NonNullable<TestPolicy['rules']>) {
-  const bundles = bundlesOf([{rules}]);
+  const bundles = bundlesOf([{rules, masking: [{name: 'cards', detector: 'PAN'}]}]);
   const control = new Operator();
   const {call, log, leave} = callOf({method: 'POST', url: create.requestURI, body: '{"metadata":{"name":"db"}}'});
   const reached: PermittedCall[] = [];
@@ -83,6 +83,13 @@ function world(...rules: NonNullable<TestPolicy['rules']>) {
     },
   };
 }
+
+test('a call whose answer could not be masked asks nobody and spends nothing', async () => {
+  const {call, control, run} = world(ask());
+  call.request.headers.accept = 'application/vnd.kubernetes.protobuf';
+  await expect(run()).rejects.toMatchObject({code: 'NotAcceptable', httpStatus: 406});
+  expect(control).toMatchObject({opened: [], spent: []});
+});
 
 test('a call that policy allows asks nobody', async () => {
   const {control, run, reached} = world(allow);

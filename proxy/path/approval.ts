@@ -6,6 +6,8 @@ import {
   requestApprovals,
   spendGrants,
 } from '../authorize/hold.ts';
+import {acceptNegotiator} from '../forward/negotiate.ts';
+import {acceptableAnswer} from './acceptable.ts';
 import {type Call, isGone, type Next} from './call.ts';
 import {type Decided, type DecisionDependencies, redecide} from './decision.ts';
 import {heldRequirement} from './held.ts';
@@ -27,6 +29,7 @@ export function withApproval(
   deps: ApprovalDependencies & DecisionDependencies,
   next: Next<PermittedCall>,
 ): Next<Decided> {
+  const negotiate = acceptNegotiator();
   return async (call, decided) => {
     const permitted =
       decided.decision.outcome === 'Allowed' ? decided.decision.permitted : await approved(call, decided);
@@ -37,6 +40,8 @@ export function withApproval(
     const {decision} = decided;
     if (decision.outcome === 'Allowed') return decision.permitted;
     const signal = untilGone(call);
+    // Before anybody is asked: a grant must not be spent on a call that is refused behind it.
+    acceptableAnswer(decision, call.request.headers.accept, negotiate);
     const held = decision.requirements.map((requirement) => heldRequirement(requirement, decided, deps.maskText));
     const requested = await requestApprovals(deps.control, held, signal);
     call.approval = {...approvalOf(requested), granted: false};

@@ -4,6 +4,7 @@ import type {Permitted} from '../../core/policy/permitted.ts';
 import type {Dispatchable} from '../forward/forward.ts';
 import {acceptNegotiator, readableResponse} from '../forward/negotiate.ts';
 import type {BodyReader} from '../forward/relay.ts';
+import {acceptableAnswer} from './acceptable.ts';
 import type {PermittedCall} from './approval.ts';
 import type {Call, Next} from './call.ts';
 import {Maskers} from './maskers.ts';
@@ -24,20 +25,12 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   const maskers = new Maskers();
   return async (call, {permitted, body}) => {
     const {obligations} = permitted;
-    if (obligations.maskingRefusal !== undefined) {
-      throw new Refusal('MaskingImpossible', 403, `the response could not be masked: ${obligations.maskingRefusal}`);
-    }
-    const {accept} = call.request.headers;
+    const accept = acceptableAnswer(obligations, call.request.headers.accept, negotiate);
     const masking = obligations.masking.length > 0;
-    const readable = masking ? negotiate(accept) : accept;
-    if (masking && readable === undefined) {
-      const message = `only JSON and text can be masked, and the request accepts only ${accept}`;
-      throw new Refusal('NotAcceptable', 406, message);
-    }
     return next(call, {
       permitted,
       body,
-      accept: readable,
+      accept,
       openBody(statusCode, headers) {
         if (isEmpty(call, statusCode, headers)) return unmasked;
         const reader = masking ? openMasked(call, permitted, headers) : unmasked;
