@@ -213,6 +213,36 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     expect(await asking.answer()).toMatchObject({body: 'so far', whole: true});
   });
 
+  test.each([
+    ['between two events ends at once', 'application/json', ['{"n":1}\n'], '', '{"n":1}\n'],
+    ['in the middle of an event ends behind it', 'application/json', ['{"n"', ':1'], '}\n{"n":2}\n{"n', '{"n":1}\n'],
+    ['in the middle of a line of a log ends at once', 'text/plain', ['one\n', 'tw'], '', 'one\ntw'],
+  ])('draining %s', async (_name, type, before, after, body) => {
+    const of = {openBody: delaying, started: () => {}};
+    const {asking, head, data, relay, controller, ended} = await relaying(protocol, of);
+    head(200, {'content-type': type});
+    for (const text of before) data(text);
+    relay.finish();
+    if (after !== '') {
+      expect(controller.told).toEqual([]);
+      data(after);
+    }
+    data('too late\n');
+    expect(await ended).toBeUndefined();
+    expect(controller.told).toEqual(['abort']);
+    expect(await asking.answer()).toMatchObject({body, whole: true});
+  });
+
+  test('draining leaves an answer of known length to its end', async () => {
+    const {asking, head, data, relay, ended} = await relaying(protocol, {started: () => {}});
+    head(403, {'content-type': 'application/json', 'content-length': '4'});
+    data('{}');
+    relay.finish();
+    data('\n\n');
+    expect(await ended).toBeUndefined();
+    expect(await asking.answer()).toMatchObject({body: '{}\n\n', whole: true});
+  });
+
   test('draining gives no answer for the API server where it has given none', async () => {
     const {relay, response, controller, ended} = await relaying(protocol);
     relay.finish();

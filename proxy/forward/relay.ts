@@ -16,6 +16,8 @@ export type OpenBody = (statusCode: number, headers: IncomingHttpHeaders) => Bod
 /** Told once the head of the response has gone out. */
 export type Started = (statusCode: number) => void;
 
+const lineEnd = 0x0a;
+
 /** Why a relay ended before the response did. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
@@ -45,6 +47,11 @@ export class Relay implements ResponseHandler {
   /** Read but not written yet, so that the last bytes go out together with the end. */
   #pending: Buffer | undefined;
   #blocked = false;
+  /** A stream of events, one on each line, which ends between two of them. */
+  #events = false;
+  /** The API server is in the middle of a line. */
+  #midLine = false;
+  #finishing = false;
 
   constructor(response: ServedResponse, openBody: OpenBody, started?: Started) {
     this.#response = response;
@@ -58,17 +65,20 @@ export class Relay implements ResponseHandler {
     else response.once('close', this.#onClose);
   }
 
-  /** Ends the call from this side, because the proxy is going down: cleanly where the answer has begun. */
+  /**
+   * Ends the call from this side, because the proxy is going down: cleanly where the answer has begun, and behind the
+   * event that is under way, since a client cannot read half of one.
+   */
   finish(): void {
-    if (this.#settled) return;
-    const draining = new Refusal('Draining', 503, 'the proxy is going down; try again', {retryAfterSeconds: 1});
-    if (this.#response.headersSent) {
-      this.#settle();
-      this.#response.end();
-    } else {
+    if (this.#settled || this.#finishing) return;
+    if (!this.#response.headersSent) {
+      const draining = this.#draining();
       this.#fail(draining);
+      this.#controller?.abort(draining);
+    } else if (this.#remaining < 0) {
+      this.#finishing = true;
+      if (!this.#events || !this.#midLine) this.#finishNow();
     }
-    this.#controller?.abort(draining);
   }
 
   onRequestStart(controller: ResponseController): void {
@@ -82,6 +92,7 @@ export class Relay implements ResponseHandler {
       this.#body = this.#openBody(statusCode, headers);
       const length = headers['content-length'];
       this.#remaining = length === undefined ? -1 : Number(length);
+      this.#events = this.#started !== undefined && headers['content-type']?.startsWith('application/json') === true;
       this.#response.writeHead(statusCode, downstreamHeaders(headers));
       if (this.#started !== undefined) {
         this.#response.flushHeaders();
@@ -96,6 +107,15 @@ export class Relay implements ResponseHandler {
   onResponseData(controller: ResponseController, chunk: Buffer): void {
     if (this.#settled || this.#body === undefined) return;
     try {
+      if (this.#events) {
+        const end = this.#finishing ? chunk.indexOf(lineEnd) : -1;
+        if (end !== -1) {
+          this.#body.push(chunk.subarray(0, end + 1), this.#emit);
+          this.#finishNow();
+          return;
+        }
+        this.#midLine = chunk.at(-1) !== lineEnd;
+      }
       this.#body.push(chunk, this.#emit);
       if (this.#remaining >= 0) {
         this.#remaining -= chunk.length;
@@ -129,6 +149,15 @@ export class Relay implements ResponseHandler {
 
   onResponseError(_controller: ResponseController, error: Error): void {
     this.#fail(error);
+  }
+
+  #finishNow(): void {
+    this.onResponseEnd();
+    this.#controller?.abort(this.#draining());
+  }
+
+  #draining(): Refusal {
+    return new Refusal('Draining', 503, 'the proxy is going down; try again', {retryAfterSeconds: 1});
   }
 
   readonly #emit = (bytes: Buffer): void => {
