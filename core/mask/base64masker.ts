@@ -1,5 +1,5 @@
 import {byteSet} from './bytes.ts';
-import type {MaskCounts, Masker} from './masker.ts';
+import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PanMasker} from './panmasker.ts';
 import {StreamWindow} from './window.ts';
 
@@ -20,6 +20,9 @@ const CANDIDATE_GROUP = byteSet('ILMNORXZd');
 /** Whole groups of four that every candidate has one after the other. */
 const CANDIDATE_GROUPS = 3;
 
+/** Three asterisks. */
+const HIDDEN_GROUP = Buffer.from(Buffer.from('***').toString('base64'));
+
 /** Characters decoded at once. */
 const BLOCK_CHARACTERS = 16 * 1024;
 
@@ -32,6 +35,7 @@ const BLOCK_CHARACTERS = 16 * 1024;
 export class Base64Masker implements Masker {
   readonly counts: Readonly<MaskCounts>;
   readonly #next: Masker;
+  readonly #mediaType: MaskMediaType;
   readonly #window = new StreamWindow();
   readonly #decoded = new PanMasker('text');
   readonly #block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
@@ -41,9 +45,17 @@ export class Base64Masker implements Masker {
   #bytesDecoded = 0;
   #bytesMasked = 0;
   #foundBefore = 0;
+  /** Characters before this index are out, though the bytes that they encode in part may have to be hidden yet. */
+  #releasedTo = 0;
+  /** Whether the word was flushed, so that digits may be hidden that are not counted. */
+  #flushed = false;
+  /** Whether the rest of the word is hidden, as it was flushed where its digits are. */
+  #hidden = false;
 
-  constructor(next: Masker) {
+  /** @param mediaType as in `next` */
+  constructor(next: Masker, mediaType: MaskMediaType) {
     this.#next = next;
+    this.#mediaType = mediaType;
     const decoded = this.#decoded;
     this.counts = {
       get PAN() {
@@ -52,8 +64,22 @@ export class Base64Masker implements Masker {
     };
   }
 
+  get heldBytes(): number {
+    return this.#window.bytesHeld + this.#next.heldBytes;
+  }
+
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
     this.#advance(chunk, false, emit);
+  }
+
+  /**
+   * A word that is released where digits of its bytes are being hidden is hidden from there to its end, uncounted: the
+   * characters of a byte that is out in part cannot be decoded any more when the other part is hidden.
+   */
+  flush(emit: (bytes: Buffer) => void): void {
+    if (this.#mediaType === 'json') return;
+    if (this.#window.bytesHeld > 0) this.#flushWord(emit);
+    this.#next.flush(emit);
   }
 
   end(emit: (bytes: Buffer) => void): void {
@@ -62,13 +88,27 @@ export class Base64Masker implements Masker {
     this.#next.end(emit);
   }
 
+  #flushWord(emit: (bytes: Buffer) => void): void {
+    this.#window.open(Buffer.alloc(0));
+    this.#flushed = true;
+    this.#decoded.flush((masked) => this.#encode(masked));
+    this.#releasedTo = 0;
+    if (this.#decoded.hidesNext) {
+      this.#hidden = true;
+      this.#hide((this.#wordStart ?? 0) + firstCharacterOf(this.#bytesDecoded), 0);
+    }
+    this.#window.close(0, (ready) => this.#next.push(ready, emit));
+  }
+
   #advance(chunk: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
     this.#window.open(chunk);
     this.#scan(chunk, final);
     const start = this.#wordStart;
-    const holdFrom = start === undefined ? chunk.length : start + firstCharacterOf(this.#bytesMasked);
+    const isOpen = start !== undefined && !this.#hidden;
+    const holdFrom = isOpen ? Math.max(start + firstCharacterOf(this.#bytesMasked), this.#releasedTo) : chunk.length;
     const bytes = this.#window.close(holdFrom, (ready) => this.#next.push(ready, emit));
     if (start !== undefined) this.#wordStart = start - bytes;
+    this.#releasedTo -= bytes;
   }
 
   #scan(chunk: Buffer, final: boolean): void {
@@ -76,7 +116,8 @@ export class Base64Masker implements Masker {
     while (at < chunk.length || final) {
       const start = this.#wordStart ?? nextWord(chunk, at);
       const end = wordEnd(chunk, Math.max(start, at));
-      if (this.#wordStart !== undefined || mayHoldCandidate(chunk, start, end)) this.#decodeWord(start, end);
+      if (this.#hidden) this.#hide(at, end);
+      else if (this.#wordStart !== undefined || mayHoldCandidate(chunk, start, end)) this.#decodeWord(start, end);
       if (end === chunk.length && !final) return;
       this.#endWord(start, end);
       if (end === chunk.length) return;
@@ -90,6 +131,7 @@ export class Base64Masker implements Masker {
       this.#wordStart = start;
       this.#bytesDecoded = 0;
       this.#bytesMasked = 0;
+      this.#flushed = false;
       this.#foundBefore = this.#decoded.counts.PAN;
     }
     const {chunk} = this.#window;
@@ -108,6 +150,12 @@ export class Base64Masker implements Masker {
   /** The word, if one is being decoded, ends before `end`. */
   #endWord(start: number, end: number): void {
     if (this.#wordStart === undefined) return;
+    if (this.#hidden) {
+      this.#decoded.end(() => {});
+      this.#hidden = false;
+      this.#wordStart = undefined;
+      return;
+    }
     const at = start + firstCharacterOf(this.#bytesDecoded);
     const group = this.#groupAt(at);
     this.#block[0] = group >> 16;
@@ -126,7 +174,7 @@ export class Base64Masker implements Masker {
 
   /** Takes back the next decoded bytes, and changes the characters of those that were masked. */
   #encode(masked: Buffer): void {
-    if (this.#decoded.counts.PAN > this.#foundBefore) {
+    if (this.#flushed || this.#decoded.counts.PAN > this.#foundBefore) {
       for (const [index, byte] of masked.entries()) this.#encodeByte(this.#bytesMasked + index, byte);
     }
     this.#bytesMasked += masked.length;
@@ -141,7 +189,16 @@ export class Base64Masker implements Masker {
     const changed = (group & ~(0xff << shift)) | (byte << shift);
     // A byte is spread over two characters.
     for (const character of [place, place + 1]) {
+      if (at + character < this.#releasedTo) continue;
       this.#window.overwrite(at + character, ALPHABET.charCodeAt((changed >> (18 - 6 * character)) & 0x3f));
+    }
+  }
+
+  /** Hides the characters of [from, to) of the word, whatever they encode. */
+  #hide(from: number, to: number): void {
+    for (let at = from; at < to; at++) {
+      const inGroup = (at - (this.#wordStart ?? 0)) % 4;
+      this.#window.overwrite(at, HIDDEN_GROUP[inGroup] as number);
     }
   }
 

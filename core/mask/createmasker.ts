@@ -12,7 +12,7 @@ export interface MaskerOptions {
 /** A masker for one stream of bytes in UTF-8. */
 export function createMasker({mediaType, base64 = false}: MaskerOptions): Masker {
   const masker = new PanMasker(mediaType);
-  return base64 ? new Base64Masker(masker) : masker;
+  return base64 ? new Base64Masker(masker, mediaType) : masker;
 }
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */

@@ -4,20 +4,24 @@ import {isPan, mayBecomePan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan
 /** Digits of a PAN that stay readable, at most (PCI DSS 3.4.1 would allow more). */
 const DIGITS_SHOWN = 4;
 
+/** Leading digits that may be shown of what is released before it is known whether it is a PAN (PCI DSS 3.5.1). */
+const LEADING_DIGITS_SHOWN = 6;
+
 /** A PAN that stands in the stream; all positions are indices of the stream window. */
 export interface PanFound {
   /** The first byte of its first digit. */
   readonly start: number;
   /** After the last byte of its last digit. */
   readonly end: number;
-  /** The digits to hide. */
+  /** The digits to hide; none where that is done already. */
   readonly hidden: readonly DigitPosition[];
 }
 
 export interface DigitPosition {
   /** The byte that shows the digit; of an escape the last. */
   readonly index: number;
-  readonly escaped: boolean;
+  /** An escape is `partial` where its beginning is released already, so that only its last byte can change. */
+  readonly form: 'plain' | 'escaped' | 'partial';
 }
 
 /**
@@ -36,11 +40,20 @@ export class DigitRun {
   #groups: number[] = [];
   /** Whether the run had digits that are no longer kept. */
   #truncated = false;
+  /** Whether the run is emitted as it comes in, see `release`. */
+  #released = false;
+  /** Before this index everything is emitted; only what `release` was told. */
+  #releasedTo = 0;
   readonly #onPan: (pan: PanFound) => void;
+  readonly #onExposed: (digit: DigitPosition) => void;
 
-  /** @param onPan called for each PAN, in the order in which they end */
-  constructor(onPan: (pan: PanFound) => void) {
+  /**
+   * @param onPan called for each PAN, in the order in which they end
+   * @param onExposed called for each digit that must not be seen when the run is released before it has ended
+   */
+  constructor(onPan: (pan: PanFound) => void, onExposed: (digit: DigitPosition) => void) {
     this.#onPan = onPan;
+    this.#onExposed = onExposed;
   }
 
   get idle(): boolean {
@@ -68,6 +81,24 @@ export class DigitRun {
     this.#ends[this.#count] = end;
     this.#escaped[this.#count] = end - start > 1 ? 1 : 0;
     this.#count++;
+    if (start < this.#releasedTo) this.#released = true;
+    if (this.#released) this.#expose(this.#count - 1);
+  }
+
+  /**
+   * All that has come in is about to be emitted, up to the index `to`. From here on the run is not open: its digits are
+   * emitted as they come in, hidden as long as they may be part of a PAN and are not among its first.
+   */
+  release(to: number): void {
+    this.#releasedTo = to;
+    if (this.#state === 'idle' || this.#released) return;
+    this.#released = true;
+    this.#expose(0);
+  }
+
+  /** Whether a digit that comes next is hidden though nothing is known to be a PAN. */
+  get hidesNext(): boolean {
+    return this.#released && this.#count >= this.#firstExposed;
   }
 
   /** A separator; `end` is what two of them in a row mean. */
@@ -91,15 +122,13 @@ export class DigitRun {
     this.#count = 0;
     this.#groups = [];
     this.#truncated = false;
+    this.#released = false;
   }
 
   /** The first byte that can still be part of a PAN that is not complete yet, if there is one. */
   openFrom(): number | undefined {
-    if (this.#state === 'overlong') return undefined;
-    for (const [group, first] of this.#groups.entries()) {
-      if (this.#isOpen(group)) return this.#starts[first];
-    }
-    return undefined;
+    const first = this.#released ? undefined : this.#firstOpen;
+    return first === undefined ? undefined : this.#starts[first];
   }
 
   /** All positions move: the window's index 0 is now `bytes` further on. */
@@ -108,6 +137,30 @@ export class DigitRun {
       this.#starts[digit] = (this.#starts[digit] as number) - bytes;
       this.#ends[digit] = (this.#ends[digit] as number) - bytes;
     }
+    this.#releasedTo -= bytes;
+  }
+
+  /** The number of the first digit of a PAN that is not complete yet. */
+  get #firstOpen(): number | undefined {
+    if (this.#state === 'overlong') return undefined;
+    return this.#groups.find((_, group) => this.#isOpen(group));
+  }
+
+  get #firstExposed(): number {
+    return (this.#firstOpen ?? Number.POSITIVE_INFINITY) + LEADING_DIGITS_SHOWN;
+  }
+
+  /** Has the digits from number `from` on hidden that show too much. */
+  #expose(from: number): void {
+    for (let digit = Math.max(from, this.#firstExposed); digit < this.#count; digit++) {
+      this.#onExposed(this.#positionOf(digit));
+    }
+  }
+
+  #positionOf(digit: number): DigitPosition {
+    const index = (this.#ends[digit] as number) - 1;
+    if (this.#escaped[digit] === 0) return {index, form: 'plain'};
+    return {index, form: (this.#starts[digit] as number) < this.#releasedTo ? 'partial' : 'escaped'};
   }
 
   #isOpen(group: number): boolean {
@@ -167,9 +220,9 @@ export class DigitRun {
 
   #report(first: number): void {
     const hidden: DigitPosition[] = [];
-    for (let digit = first; digit < this.#count - DIGITS_SHOWN; digit++) {
-      hidden.push({index: (this.#ends[digit] as number) - 1, escaped: this.#escaped[digit] === 1});
-    }
+    // Of a released run all is hidden that can be.
+    const to = this.#released ? first : this.#count - DIGITS_SHOWN;
+    for (let digit = first; digit < to; digit++) hidden.push(this.#positionOf(digit));
     this.#onPan({start: this.#starts[first] as number, end: this.#ends[this.#count - 1] as number, hidden});
   }
 }

@@ -19,6 +19,15 @@ export interface Masker {
    * the next byte that rules it out. The chunk is the masker's from here on: it is changed in place and emitted.
    */
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
+  /** Bytes held back at the moment. */
+  readonly heldBytes: number;
+  /**
+   * Releases what is held back although the stream has not gone on, as a person who types waits for the echo. Of what
+   * may still become a PAN at most the first six digits come out; the others are hidden, and so are the digits that
+   * follow as long as it may become one, without being held. JSON stays held: it has no place for half a mask, and
+   * nobody types it into a terminal.
+   */
+  flush(emit: (bytes: Buffer) => void): void;
   /** The stream ends: emits the rest. The masker can then take another stream; the counts go on. */
   end(emit: (bytes: Buffer) => void): void;
   /** What was masked so far; the same object all along, that can be kept and read later. */

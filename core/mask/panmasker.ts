@@ -1,5 +1,5 @@
 import {ASTERISK, BACKSLASH, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, SPACE} from './bytes.ts';
-import {DigitRun, type PanFound} from './digitrun.ts';
+import {type DigitPosition, DigitRun, type PanFound} from './digitrun.ts';
 import {type Escape, readEscape} from './escape.ts';
 import {isIdentifier} from './identifier.ts';
 import {
@@ -37,7 +37,10 @@ type Pending = PanFound | {readonly start: number; readonly end: number; readonl
 export class PanMasker implements Masker {
   readonly counts: MaskCounts = {PAN: 0};
   readonly #window = new StreamWindow();
-  readonly #run = new DigitRun((pan) => this.#pending.push(pan));
+  readonly #run = new DigitRun(
+    (pan) => this.#pending.push(pan),
+    (digit) => this.#hide(digit),
+  );
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
   #pending: Pending[] = [];
@@ -50,8 +53,25 @@ export class PanMasker implements Masker {
     this.#json = mediaType === 'json' ? new JsonPosition(this.#window) : undefined;
   }
 
+  get heldBytes(): number {
+    return this.#window.bytesHeld;
+  }
+
+  /** Whether a digit that comes next is hidden though nothing is known to be a PAN, after a flush. */
+  get hidesNext(): boolean {
+    return this.#run.hidesNext;
+  }
+
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
     this.#advance(chunk, false, emit);
+  }
+
+  flush(emit: (bytes: Buffer) => void): void {
+    if (this.#json !== undefined || this.heldBytes === 0) return;
+    this.#window.open(Buffer.alloc(0));
+    this.#settleOpen(0);
+    this.#run.release(0);
+    this.#window.close(0, emit);
   }
 
   end(emit: (bytes: Buffer) => void): void {
@@ -212,13 +232,22 @@ export class PanMasker implements Masker {
   }
 
   #mask({hidden}: PanFound): void {
-    for (const {index, escaped} of hidden) {
-      if (escaped) {
+    for (const digit of hidden) this.#hide(digit);
+    this.counts.PAN++;
+  }
+
+  #hide({index, form}: DigitPosition): void {
+    switch (form) {
+      case 'plain':
+        this.#window.overwrite(index, ASTERISK);
+        return;
+      case 'escaped':
         this.#window.overwrite(index - 1, ASTERISK_HIGH_NIBBLE);
         this.#window.overwrite(index, ASTERISK_LOW_NIBBLE);
-      } else this.#window.overwrite(index, ASTERISK);
+        return;
+      case 'partial':
+        this.#window.overwrite(index, QUESTION_MARK_LOW_NIBBLE);
     }
-    this.counts.PAN++;
   }
 
   #replaceNumber(start: number, replacement: string): void {
@@ -231,8 +260,14 @@ export class PanMasker implements Masker {
   /** The first byte that may yet be masked. */
   #openFrom(end: number): number {
     const run = this.#run.openFrom() ?? end;
-    const pending = this.#pending.map(({start}) => start);
-    return Math.min(run, ...pending, this.#openEscape ?? end, this.#openNumber(end));
+    const pending = this.#pending.filter(({hidden}) => hidden?.length !== 0).map(({start}) => start);
+    return Math.min(run, ...pending, this.#openEscapeFrom(end), this.#openNumber(end));
+  }
+
+  /** Where an incomplete escape starts, unless its beginning was released: then its rest is not held either. */
+  #openEscapeFrom(end: number): number {
+    const at = this.#openEscape;
+    return at === undefined || at < -this.#window.bytesHeld ? end : at;
   }
 
   /** Where the number token starts that the received bytes end with and that may be a card, `end` if there is none. */
@@ -250,6 +285,8 @@ export class PanMasker implements Masker {
 /** The escape of an asterisk is \u002a. */
 const ASTERISK_HIGH_NIBBLE = '2'.charCodeAt(0);
 const ASTERISK_LOW_NIBBLE = 'a'.charCodeAt(0);
+/** Of an escaped digit, \u003x, whose 3 is released: \u003f. */
+const QUESTION_MARK_LOW_NIBBLE = 'f'.charCodeAt(0);
 
 function isNumberStart(byte: number): boolean {
   return byte === HYPHEN || isDigit(byte);
@@ -258,5 +295,5 @@ function isNumberStart(byte: number): boolean {
 function rebased(pending: Pending, bytes: number): Pending {
   const [start, end] = [pending.start - bytes, pending.end - bytes];
   if (pending.hidden === undefined) return {start, end, hidden: undefined};
-  return {start, end, hidden: pending.hidden.map(({index, escaped}) => ({index: index - bytes, escaped}))};
+  return {start, end, hidden: pending.hidden.map(({index, form}) => ({index: index - bytes, form}))};
 }
