@@ -47,7 +47,8 @@ export interface AgentAccessPolicySpec {
    */
   masking?: MaskingEntry[];
   /**
-   * How much of each call is recorded. The highest level of the policies that apply is used.
+   * How much of each call is recorded. The highest level of the policies that apply is used; input is
+   * recorded where any of them asks.
    */
   audit?: {
     /**
@@ -55,6 +56,11 @@ export interface AgentAccessPolicySpec {
      * response's too, both masked.
      */
     level: 'Metadata' | 'Request' | 'RequestResponse';
+    /**
+     * The recording of an exec or attach also holds what is sent to the command, masked. That includes
+     * passwords that are typed.
+     */
+    recordInput?: boolean;
   };
 }
 /**

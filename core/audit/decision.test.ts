@@ -6,6 +6,7 @@ const obligations = {
   masking: [],
   maskingRefusal: undefined,
   auditLevel: 'Metadata' as const,
+  recordInput: false,
   dryRun: [],
   revision: '41',
 };

@@ -24,6 +24,7 @@ export interface BundlePolicy {
   readonly rules: readonly BundleRule[];
   readonly masking: readonly BundleMasking[];
   readonly auditLevel: 'Metadata' | 'Request' | 'RequestResponse';
+  readonly recordInput: boolean;
 }
 
 export interface BundleRule {

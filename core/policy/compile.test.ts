@@ -56,6 +56,7 @@ test('defaults are filled in', () => {
         ],
         masking: [],
         auditLevel: 'Metadata',
+        recordInput: false,
       },
     ],
   });

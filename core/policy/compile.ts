@@ -57,6 +57,7 @@ interface Context {
 const defaults = {
   enforcementMode: 'Enforce',
   auditLevel: 'Metadata',
+  recordInput: false,
   count: 1,
   expireAfter: '15m',
   grant: 'Once',
@@ -86,6 +87,7 @@ function compilePolicy({metadata, spec}: AgentAccessPolicy, context: Context): B
     rules: (rules ?? []).map((rule, index) => compileRule(rule, namespace, `spec.rules[${index}]`, context)),
     masking: (masking ?? []).map(({name, detector}) => ({name, detector})),
     auditLevel: audit?.level ?? defaults.auditLevel,
+    recordInput: audit?.recordInput ?? defaults.recordInput,
   };
 }
 

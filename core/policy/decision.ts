@@ -26,6 +26,8 @@ export interface Obligations {
   /** Set where a masking entry that applies cannot be honoured: the response is refused with this reason. */
   readonly maskingRefusal: string | undefined;
   readonly auditLevel: AuditLevel;
+  /** The recording of a remote command also holds what is sent to it. */
+  readonly recordInput: boolean;
   /** What DryRun policies would have done. */
   readonly dryRun: readonly DryRunMatch[];
   readonly revision: string;

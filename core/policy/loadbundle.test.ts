@@ -99,6 +99,8 @@ describe('a bundle is rejected whole', () => {
     ['policies.0.rules.1.conditions.0.language', 'rego', /conditions\[0\]\.language: is not a field/],
     ['policies.0.masking.0.except', [], /masking\[0\]\.except: is not a field/],
     ['policies.0.auditLevel', 'None', /auditLevel: must be one of Metadata, Request, RequestResponse/],
+    ['policies.0.recordInput', 'true', /recordInput: must be true or false, not "true"/],
+    ['policies.0.recordInput', undefined, /recordInput: /],
   ])('%s = %j', (path, value, message) => {
     const load = () => loadBundle(received(set(path, value)));
     expect(load).toThrow(BundleRejected);

@@ -143,6 +143,7 @@ function obligationsOf(policies: readonly BundlePolicy[], revision: string): Obl
     masking: Object.freeze([...masking.values()]),
     maskingRefusal,
     auditLevel: auditLevels[level] ?? 'RequestResponse',
+    recordInput: policies.some(({recordInput}) => recordInput),
     dryRun: Object.freeze([]),
     revision,
   });

@@ -100,6 +100,13 @@ function malformed(path: string, rule: string, value: unknown): Malformed {
   return new Malformed(`${path === '' ? 'bundle' : path}: ${rule}, not ${shown.slice(0, 64)}`);
 }
 
+const bool: Reader<boolean> = (value, path) => {
+  if (typeof value !== 'boolean') {
+    throw malformed(path, 'must be true or false', value);
+  }
+  return value;
+};
+
 const names = list(text);
 
 const subject = record<Subject>(
@@ -158,6 +165,7 @@ const policy = record<BundlePolicy>({
   rules: list(rule),
   masking: list(record<BundleMasking>({name: text, detector: text})),
   auditLevel: oneOf('Metadata', 'Request', 'RequestResponse'),
+  recordInput: bool,
 });
 
 const bundle = record<Bundle>({

@@ -37,6 +37,7 @@ function policy(name: string, subject: BundlePolicy['subjects'][number]): Bundle
     rules: [],
     masking: [],
     auditLevel: 'Metadata',
+    recordInput: false,
   };
 }
 

@@ -32,6 +32,7 @@ function bundleWith(differing: Partial<BundleApproval> = {}): Bundle {
         rules: [{...rule, effect: 'RequireApproval', approval: {...approval, ...differing}}],
         masking: [],
         auditLevel: 'Metadata',
+        recordInput: false,
       },
     ],
   };

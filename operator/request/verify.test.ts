@@ -27,6 +27,7 @@ const policy: BundlePolicy = {
   rules: [rule, {name: 'reads', effect: 'Allow', operations: [], conditions: [], message: ''}],
   masking: [],
   auditLevel: 'Metadata',
+  recordInput: false,
 };
 const bundle: Bundle = {
   schemaVersion: 1,

@@ -53,6 +53,7 @@ const intended =
       masking: [],
       maskingRefusal: undefined,
       auditLevel: 'Metadata',
+      recordInput: false,
       dryRun: [],
       revision: '7',
     };

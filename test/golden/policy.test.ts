@@ -72,11 +72,12 @@ function agentOf(agent: Case['agent']): Agent {
 }
 
 function shown(decision: Decision): object {
-  const {revision: _, masking, maskingRefusal, auditLevel, dryRun, ...rest} = decision;
+  const {revision: _, masking, maskingRefusal, auditLevel, recordInput, dryRun, ...rest} = decision;
   const obligations = {
     masking,
     ...(maskingRefusal !== undefined && {maskingRefusal}),
     auditLevel,
+    ...(recordInput && {recordInput}),
     ...(dryRun.length > 0 && {dryRun}),
   };
   switch (rest.outcome) {

@@ -66,6 +66,7 @@ function policy(name: string, subject: BundlePolicy['subjects'][number]): Bundle
     rules: [],
     masking: [],
     auditLevel: 'Metadata',
+    recordInput: false,
   };
 }
 
