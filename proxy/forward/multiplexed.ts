@@ -1,12 +1,20 @@
 import * as http2 from 'node:http2';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import type {ResponseController, ResponseHandler, Transport, UpstreamRequest, UpstreamTarget} from './transport.ts';
+import {
+  NotTaken,
+  type ResponseController,
+  type ResponseHandler,
+  type Transport,
+  type UpstreamRequest,
+  type UpstreamTarget,
+} from './transport.ts';
 
 /** Until the server's SETTINGS say otherwise; kube-apiserver's own limit is 250. */
 const assumedConcurrentStreams = 100;
 /** One stream's window is 64 KiB, so that streams that wait for slow agents never use up the connection's. */
 const connectionWindowBytes = 32 * 1024 * 1024;
+/** With its timeout: a peer that fell silent is found within 45 s, as client-go finds it. */
 const pingMilliseconds = 30_000;
 const pingTimeoutMilliseconds = 15_000;
 const connectTimeoutMilliseconds = 10_000;
@@ -139,9 +147,8 @@ function exchange(
   }
 
   function carry(carrier: http2.ClientHttp2Stream): void {
+    const whole = endSeen(carrier);
     let started = false;
-    // `end` comes for a stream that was cut as well; only `close` knows how it ended.
-    let ended = false;
     let failure: Error | undefined;
     carrier.on('response', (headers) => {
       started = true;
@@ -149,9 +156,6 @@ function exchange(
     });
     carrier.on('data', (chunk: Buffer) => {
       if (!over) handler.onResponseData(controller, chunk);
-    });
-    carrier.once('end', () => {
-      ended = true;
     });
     carrier.once('aborted', () => fail(new Error('the API server cut the stream')));
     carrier.on('error', (error) => {
@@ -161,11 +165,13 @@ function exchange(
       if (over) return;
       const code = carrier.rstCode;
       // REFUSED_STREAM says that nothing of the call was acted on (RFC 9113, 8.7): the server allows fewer streams than
-      // we thought, or is about to close the connection.
-      const again = code === http2.constants.NGHTTP2_REFUSED_STREAM && attempts < maximumAttempts;
-      if (again && !started && !(request.body instanceof Readable)) {
+      // we thought, or is about to close the connection. A body that streams is gone by then.
+      const refused = code === http2.constants.NGHTTP2_REFUSED_STREAM && !started;
+      if (refused && attempts < maximumAttempts && !(request.body instanceof Readable)) {
         attempt();
-      } else if (failure !== undefined || !started || !ended || code !== http2.constants.NGHTTP2_NO_ERROR) {
+      } else if (refused) {
+        fail(new NotTaken('the API server refused the stream'));
+      } else if (failure !== undefined || !started || !whole() || code !== http2.constants.NGHTTP2_NO_ERROR) {
         fail(failure ?? new Error(`the stream ended early (HTTP/2 code ${code})`));
       } else {
         over = true;
@@ -173,6 +179,20 @@ function exchange(
       }
     });
   }
+}
+
+/**
+ * Says, once a stream has closed, whether its answer came to the end that the server marked. A reset without an error
+ * code reads like one: Node emits `end` for both, but tells the stream of a reset only once that is closed.
+ */
+function endSeen(stream: http2.ClientHttp2Stream): () => boolean {
+  let whole: boolean | undefined;
+  const push = stream.push.bind(stream);
+  stream.push = (chunk, encoding) => {
+    if (chunk === null) whole ??= !stream.closed;
+    return push(chunk, encoding);
+  };
+  return () => whole === true;
 }
 
 /** Node wraps what broke a connection for each stream that was to use it. */
@@ -203,9 +223,12 @@ function headerObject(request: UpstreamRequest, target: UpstreamTarget): http2.O
   return headers;
 }
 
-/** A connection whose peer is gone without a word carries watches that are silent for ever; a ping finds it. */
+/**
+ * A connection whose peer is gone without a word carries watches that are silent for ever; a ping finds it, also on one
+ * that takes no further calls.
+ */
 function keepAlive(session: http2.ClientHttp2Session): void {
-  if (session.connecting || session.destroyed || session.closed) return;
+  if (session.connecting || session.destroyed) return;
   const timer = setTimeout(() => session.destroy(new Error('no answer to an HTTP/2 ping')), pingTimeoutMilliseconds);
   timer.unref();
   session.ping(() => clearTimeout(timer));

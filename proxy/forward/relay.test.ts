@@ -5,7 +5,7 @@ import {type Asked, type Exchange, exchange, type Protocol} from '../../test/pro
 import type {ServedResponse} from '../path/call.ts';
 import {Refusal} from '../path/refusal.ts';
 import {type BodyReader, ClientGone, type OpenBody, Relay, type Started} from './relay.ts';
-import type {ResponseController} from './transport.ts';
+import {NotTaken, type ResponseController} from './transport.ts';
 
 const plain: BodyReader = {push: (chunk, emit) => emit(chunk), end: () => {}};
 
@@ -273,12 +273,31 @@ describe('what goes wrong', () => {
     ['a name that is not known', 'UpstreamUnavailable', 503, errno('ENOTFOUND')],
     ['no answer in time', 'UpstreamTimeout', 504, errno('UND_ERR_HEADERS_TIMEOUT')],
     ['no connection in time', 'UpstreamTimeout', 504, errno('UND_ERR_CONNECT_TIMEOUT')],
-    ['a connection that broke', 'UpstreamUnavailable', 502, errno('UND_ERR_SOCKET')],
     ['an error without a code', 'UpstreamUnavailable', 502, new Error('upstream')],
   ])('%s before the answer is refused with %s and %d', async (_name, code, httpStatus, cause) => {
     const {fail, ended} = await relaying('HTTP/1.1');
     fail(cause);
     expect(await ended).toMatchObject({name: 'Refusal', code, httpStatus, cause});
+  });
+
+  test.each(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ERR_HTTP2_STREAM_ERROR'])(
+    'a connection that broke before the answer (%s): a read may be sent again, of a write nobody knows',
+    async (code) => {
+      const read = await relaying('HTTP/1.1', {method: 'GET'});
+      read.fail(errno(code));
+      expect(await read.ended).toMatchObject({code: 'UpstreamUnavailable', httpStatus: 503, retryAfterSeconds: 1});
+      await open?.close();
+      const write = await relaying('HTTP/1.1', {method: 'POST', body: '{}'});
+      write.fail(errno(code));
+      expect(await write.ended).toMatchObject({code: 'UpstreamUnavailable', httpStatus: 502});
+      expect(await write.ended).not.toMatchObject({retryAfterSeconds: expect.any(Number)});
+    },
+  );
+
+  test('pitfall 16: a write that the API server did not take may be sent again: 429, and when', async () => {
+    const {fail, ended} = await relaying('HTTP/1.1', {method: 'POST', body: '{}'});
+    fail(new NotTaken('refused'));
+    expect(await ended).toMatchObject({code: 'UpstreamUnavailable', httpStatus: 429, retryAfterSeconds: 1});
   });
 
   test('an error in the middle is no Refusal, for the answer has begun', async () => {

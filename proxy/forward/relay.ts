@@ -2,7 +2,7 @@ import type {IncomingHttpHeaders} from 'node:http';
 import {isGone, type ServedResponse} from '../path/call.ts';
 import {Refusal} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
-import type {ResponseController, ResponseHandler} from './transport.ts';
+import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
 /** What the bytes of one response pass through: masking, or nothing. Its output is as long as its input. */
 export interface BodyReader {
@@ -195,13 +195,18 @@ export class Relay implements ResponseHandler {
     if (this.#settled) return;
     this.#settled = true;
     this.#response.removeListener('close', this.#onClose);
-    this.#reject(this.#response.headersSent ? error : upstreamRefusal(error));
+    this.#reject(this.#response.headersSent ? error : upstreamRefusal(error, this.#response.req.method));
   }
 }
 
-/** What the agent is told of a call that never got an answer. */
-function upstreamRefusal(error: Error): Refusal {
+/** What the agent is told of a call that never got an answer. Clients send again what comes with a time to wait. */
+function upstreamRefusal(error: Error, method: string | undefined): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof NotTaken) {
+    // 429, and not 503, because a client then knows that a write did not take place.
+    const message = 'the API server did not take the call, for it is closing its connection; try again';
+    return new Refusal('UpstreamUnavailable', 429, message, {retryAfterSeconds: 1, cause: error});
+  }
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
     return new Refusal('UpstreamTimeout', 504, 'the API server did not answer in time', {cause: error});
@@ -212,8 +217,9 @@ function upstreamRefusal(error: Error): Refusal {
       cause: error,
     });
   }
-  if (code.startsWith('ERR_HTTP2_')) {
-    // A connection that was going away took the call with it; only reads go over HTTP/2, so they may come again.
+  const lost = code.startsWith('ERR_HTTP2_') || code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+  if (lost && (method === 'GET' || method === 'HEAD')) {
+    // A connection that was going away took the call with it. Whether a write took place nobody knows.
     return new Refusal('UpstreamUnavailable', 503, `the connection to the API server went away (${code})`, {
       retryAfterSeconds: 1,
       cause: error,

@@ -26,6 +26,12 @@ export interface ResponseHandler {
 
 export type ResponseController = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>;
 
+/** The API server says that it did nothing with the call, which may therefore be sent again. */
+export class NotTaken extends Error {
+  override readonly name = 'NotTaken';
+  readonly code = 'NotTaken';
+}
+
 export interface Transport {
   /** Sends; everything that comes of it, errors included, goes to the handler. */
   send(request: UpstreamRequest, handler: ResponseHandler): void;

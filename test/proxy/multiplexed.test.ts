@@ -5,6 +5,7 @@ import {afterEach, beforeAll, describe, expect, jest, test} from '@jest/globals'
 import {multiplexedTransport} from '../../proxy/forward/multiplexed.ts';
 import type {Transport, UpstreamRequest, UpstreamTarget} from '../../proxy/forward/transport.ts';
 import {eventually} from '../eventually.ts';
+import {data, endStream, type Frame, frameUpstream, goaway, reset, statusOK} from './frames.ts';
 import {
   type Http2Upstream,
   http2Upstream,
@@ -244,6 +245,69 @@ describe('an answer that breaks off is an error, not an end', () => {
   });
 });
 
+describe('frames that no well-behaved server sends in this order', () => {
+  test.each<[string, Frame[], string | undefined]>([
+    ['an end', [data(1, 'last', endStream)], undefined],
+    ['an end, and a reset that asks for no more of the request', [data(1, 'last', endStream), reset(1, 0)], undefined],
+    ['a reset without an error', [reset(1, 0)], 'ended early (HTTP/2 code 0)'],
+    ['more, and at once a reset without an error', [data(1, 'last'), reset(1, 0)], 'ended early (HTTP/2 code 0)'],
+  ])('an answer that goes on with %s is whole or not', async (_name, frames, error) => {
+    const upstream = await frameUpstream(presented, (send) => {
+      send(statusOK(1), data(1, 'first'));
+      setTimeout(() => send(...frames), 20);
+    });
+    closing.push(() => upstream.close());
+    for (const slow of [false, true]) {
+      const {call} = transportTo(upstream.target);
+      const received = call({}, slow ? new Stopped() : new Received());
+      await received.started;
+      if (slow) setTimeout(() => received.controller.resume(), 100);
+      const ended = await received.ended;
+      if (error === undefined) expect(ended).toBeUndefined();
+      else expect(ended).toMatchObject({message: expect.stringContaining(error)});
+    }
+  });
+
+  const unseen = goaway(0, http2.constants.NGHTTP2_NO_ERROR);
+
+  test('a call that the server says goodbye to unseen is sent again on another connection', async () => {
+    const upstream = await frameUpstream(presented, (send, stream, connection) => {
+      if (connection === 1) send(unseen);
+      else send(statusOK(stream), data(stream, 'seen', endStream));
+    });
+    closing.push(() => upstream.close());
+    const received = transportTo(upstream.target).call();
+    expect(await received.ended).toBeUndefined();
+    expect([received.body, upstream.connections()]).toEqual(['seen', 2]);
+  });
+
+  test('a call that the server has begun to answer goes on behind its goodbye', async () => {
+    const upstream = await frameUpstream(presented, (send, stream) => {
+      send(statusOK(stream), data(stream, 'first'), goaway(stream, http2.constants.NGHTTP2_NO_ERROR));
+      setTimeout(() => send(data(stream, ' last', endStream)), 50);
+    });
+    closing.push(() => upstream.close());
+    const received = transportTo(upstream.target).call();
+    expect(await received.ended).toBeUndefined();
+    expect(received.body).toBe('first last');
+  });
+
+  test('pitfall 16: a call whose body is gone is not sent again, but known not to be taken', async () => {
+    const upstream = await frameUpstream(presented, (send) => send(unseen));
+    closing.push(() => upstream.close());
+    const received = transportTo(upstream.target).call({method: 'POST', body: Readable.from([Buffer.from('body')])});
+    expect(await received.ended).toMatchObject({code: 'NotTaken'});
+    expect(upstream.connections()).toBe(1);
+  });
+
+  test('a server that takes no call at all is asked three times', async () => {
+    const upstream = await frameUpstream(presented, (send) => send(unseen));
+    closing.push(() => upstream.close());
+    expect(await transportTo(upstream.target).call().ended).toMatchObject({code: 'NotTaken'});
+    expect(upstream.connections()).toBe(3);
+  });
+});
+
 describe('a call that is given up', () => {
   test('is reset upstream, and told once', async () => {
     const reset = Promise.withResolvers<number | undefined>();
@@ -331,19 +395,32 @@ describe('a connection on which nothing comes', () => {
     jest.useRealTimers();
   });
 
-  test('is given up when its peer does not answer a ping, and its streams with it', async () => {
-    const upstream = await http2Upstream(presented, beginWatch);
-    closing.push(() => upstream.close());
-    const wire = await wireTo(upstream.target);
-    closing.push(() => wire.close());
-    jest.useFakeTimers({doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date']});
-    const {call} = transportTo({...upstream.target, origin: wire.origin});
-    const received = call();
-    await received.started;
-    wire.silence();
-    jest.advanceTimersByTime(60_000);
-    expect(await received.ended).toMatchObject({message: expect.stringContaining('ping')});
-  });
+  test.each([
+    ['', false],
+    [', also one that takes no further calls', true],
+  ])(
+    'is given up within 45 s when its peer does not answer a ping, and its streams with it%s',
+    async (_which, going) => {
+      const upstream = await http2Upstream(presented, beginWatch);
+      closing.push(() => upstream.close());
+      const wire = await wireTo(upstream.target);
+      closing.push(() => wire.close());
+      jest.useFakeTimers({doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date']});
+      const {call} = transportTo({...upstream.target, origin: wire.origin});
+      const received = call();
+      await received.started;
+      if (going) {
+        upstream.sessions[0]?.goaway(http2.constants.NGHTTP2_NO_ERROR);
+        await eventually(async () => {
+          await call().started;
+          expect(upstream.sessions).toHaveLength(2);
+        });
+      }
+      wire.silence();
+      jest.advanceTimersByTime(45_000);
+      expect(await received.ended).toMatchObject({message: expect.stringContaining('ping')});
+    },
+  );
 
   test('is kept while its peer answers pings', async () => {
     const upstream = await http2Upstream(presented, beginWatch);
