@@ -20,6 +20,12 @@ export const annotation = {
   dryRun: 'lockkeeper.dev/dry-run',
   /** Values masked in the response, by detector: `{"PAN": 3}`. In the outcome only. */
   masked: 'lockkeeper.dev/masked',
+  /** The file in the proxy's recording directory that holds the stream: `YYYY-MM-DD/` and the audit ID. */
+  recording: 'lockkeeper.dev/recording',
+  /** SHA-256 of the whole recording, lower-case hex. In the outcome only. */
+  recordingSHA256: 'lockkeeper.dev/recording-sha256',
+  /** Length of the whole recording in bytes. In the outcome only. */
+  recordingBytes: 'lockkeeper.dev/recording-bytes',
   /** Why a call was not carried out: the stable code of the refusal. In the outcome only. */
   refusal: 'lockkeeper.dev/refusal',
   /** What went wrong on the way. In the outcome only. */

@@ -151,6 +151,18 @@ describe('an event', () => {
     expect(event.annotations).not.toHaveProperty('lockkeeper.dev/masked');
   });
 
+  test('of a stream names its recording in every line, and in the outcome what the log vouches for', () => {
+    const file = '2025-10-09/0a1b2c3d-1111-4222-8333-444455556666.cast';
+    const stream: AuditedCall = {...call, recording: file};
+    expect(read(stream, received).annotations).toMatchObject({'lockkeeper.dev/recording': file});
+    const sha256 = 'ab'.repeat(32);
+    expect(read(stream, complete({code: 101, recording: {sha256, bytes: 4096}})).annotations).toMatchObject({
+      'lockkeeper.dev/recording': file,
+      'lockkeeper.dev/recording-sha256': sha256,
+      'lockkeeper.dev/recording-bytes': '4096',
+    });
+  });
+
   test('names approval, approvers and what DryRun policies would have done', () => {
     const dryRun = [{policy: 'payments/strict', rule: 'no-scale', message: 'no', effect: 'Deny' as const}];
     const decision = {...call.decision, accessRequest: 'payments/scale-x', approvers: ['alice@example.com'], dryRun};

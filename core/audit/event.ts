@@ -29,6 +29,8 @@ export interface AuditedCall {
   readonly decision: AuditedDecision;
   /** Body sent by the agent, already masked; written at levels Request and RequestResponse. */
   readonly requestObject?: string;
+  /** Name of the recording of a stream, as `recordingName` makes it. */
+  readonly recording?: string;
 }
 
 /** What one line adds. Times are microseconds since the epoch. */
@@ -44,12 +46,21 @@ export interface AuditedOutcome {
   readonly status?: Status;
   /** How many values each detector masked in the response. */
   readonly masked?: Readonly<Record<string, number>>;
+  /** What became of the recording of a stream. */
+  readonly recording?: SealedRecording;
   /** Body of the response, already masked, null where it is too large to be kept; written at level RequestResponse. */
   readonly responseObject?: string | null;
   /** Stable code of the refusal, where the call was not carried out. */
   readonly refusal?: string;
   /** What went wrong in the proxy or between it and the API server. */
   readonly error?: string;
+}
+
+/** A recording that is closed: what the audit log vouches for. */
+export interface SealedRecording {
+  /** Over every byte of the file, lower-case hex. */
+  readonly sha256: string;
+  readonly bytes: number;
 }
 
 /** A call encoded once for all its lines. */
@@ -92,7 +103,10 @@ export class EventEncoder {
       requestObject: requestObject === undefined ? '' : `,"requestObject":${requestObject.text}`,
       responseObjectWanted: level === 'RequestResponse',
       times: `,"requestReceivedTimestamp":"${this.#time(call.receivedAtMicroseconds)}","stageTimestamp":"`,
-      annotations: this.#decision(call.decision) + (requestObject?.truncated === true ? truncatedAnnotation : ''),
+      annotations:
+        this.#decision(call.decision) +
+        (call.recording === undefined ? '' : `,"${annotation.recording}":${quote(call.recording)}`) +
+        (requestObject?.truncated === true ? truncatedAnnotation : ''),
     };
   }
 
@@ -117,6 +131,10 @@ export class EventEncoder {
         if (outcome.masked !== undefined) {
           const counts = JSON.stringify(outcome.masked);
           if (counts !== '{}') annotations += `,"${annotation.masked}":${quote(counts)}`;
+        }
+        if (outcome.recording !== undefined) {
+          const {sha256, bytes} = outcome.recording;
+          annotations += `,"${annotation.recordingSHA256}":"${sha256}","${annotation.recordingBytes}":"${bytes}"`;
         }
         annotations += this.#member(annotation.refusal, outcome.refusal ?? '');
         annotations += this.#member(annotation.error, outcome.error ?? '');

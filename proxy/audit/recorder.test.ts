@@ -73,6 +73,14 @@ describe('a forwarded call', () => {
     expect(stages()).toEqual(['RequestReceived', 'ResponseStarted', 'ResponseComplete']);
   });
 
+  test('that streams names its recording in the intent already', async () => {
+    const {record, events} = recording();
+    await record.intent({...allowed, recording: '2025-10-09/a.cast'});
+    record.outcome({code: 101, recording: {sha256: 'ab'.repeat(32), bytes: 7}});
+    const named = {annotations: {'lockkeeper.dev/recording': '2025-10-09/a.cast'}};
+    expect(events()).toMatchObject([named, named]);
+  });
+
   test('has one outcome, the first', async () => {
     const {record, events, stages} = recording();
     await record.intent(allowed);

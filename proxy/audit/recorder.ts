@@ -25,6 +25,8 @@ export interface RecordedDecision {
   readonly level: AuditLevel;
   /** Body of the request, already masked; written from level Request. */
   readonly requestObject?: string;
+  /** Name of the recording of a stream. */
+  readonly recording?: string;
 }
 
 /**
@@ -104,7 +106,7 @@ export class CallRecord {
     await log.append(encoder.encode(encoded, {stage: 'ResponseComplete', atMicroseconds: now(), outcome}));
   }
 
-  #prepare({decision, level, requestObject}: RecordedDecision): EncodedCall {
+  #prepare({decision, level, requestObject, recording}: RecordedDecision): EncodedCall {
     const {auditID, request, receivedAtMicroseconds} = this.#received;
     return this.#dependencies.encoder.prepare({
       auditID,
@@ -114,6 +116,7 @@ export class CallRecord {
       receivedAtMicroseconds,
       decision,
       ...(requestObject !== undefined && {requestObject}),
+      ...(recording !== undefined && {recording}),
     });
   }
 }
