@@ -19,6 +19,7 @@ export type RefusalCode =
   | 'DuplicateHeader'
   | 'FramingNotClear'
   | 'UpgradeNotKnown'
+  | 'HandshakeNotClear'
   | 'Impersonation';
 
 export function refuse(code: RefusalCode, reason: string): Refusal {

@@ -5,14 +5,19 @@ import {AuthenticationError} from './errors.ts';
 
 const inSubprotocol = (token: string) =>
   `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+const webSocket = (protocols: string) => ({
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-protocol': protocols,
+});
 
 describe('takes the token', () => {
   test.each([
     ['from Authorization', {authorization: 'Bearer a.b.c'}],
     ['whatever the case of the scheme', {authorization: 'bEARER a.b.c'}],
     ['with white space around it', {authorization: 'Bearer   a.b.c '}],
-    ['from a WebSocket subprotocol', {'sec-websocket-protocol': inSubprotocol('a.b.c')}],
-    ['from one of several subprotocols', {'sec-websocket-protocol': `v5.channel.k8s.io, ${inSubprotocol('a.b.c')},x`}],
+    ['from a WebSocket subprotocol', webSocket(`v5.channel.k8s.io,${inSubprotocol('a.b.c')}`)],
+    ['from one of several subprotocols', webSocket(`v5.channel.k8s.io, ${inSubprotocol('a.b.c')},x`)],
     ['from Authorization beside other subprotocols', {authorization: 'Bearer a.b.c', 'sec-websocket-protocol': 'x'}],
   ])('%s', (_, headers) => expect(bearerToken(headers)).toBe('a.b.c'));
 });
@@ -28,12 +33,15 @@ describe('refuses', () => {
     ['two words', {authorization: 'Bearer a b'}, 'MalformedToken'],
     ['a list', {authorization: 'Bearer a, Bearer b'}, 'MalformedToken'],
     ['characters outside ASCII', {authorization: 'Bearer é'}, 'MalformedToken'],
-    ['both places', {authorization: 'Bearer a', 'sec-websocket-protocol': inSubprotocol('a')}, 'TwoTokens'],
-    ['two subprotocols', {'sec-websocket-protocol': `${inSubprotocol('a')},${inSubprotocol('a')}`}, 'TwoTokens'],
-    ['an empty subprotocol', {'sec-websocket-protocol': inSubprotocol('')}, 'MalformedToken'],
-    ['padding', {'sec-websocket-protocol': `${inSubprotocol('a')}==`}, 'MalformedToken'],
-    ['what is not base64url', {'sec-websocket-protocol': `${inSubprotocol('abc')}!`}, 'MalformedToken'],
-    ['an encoded line break', {'sec-websocket-protocol': inSubprotocol('a\nb')}, 'MalformedToken'],
+    ['both places', {authorization: 'Bearer a', ...webSocket(`x,${inSubprotocol('a')}`)}, 'TwoTokens'],
+    ['both places, different', {authorization: 'Bearer a', ...webSocket(`x,${inSubprotocol('b')}`)}, 'TwoTokens'],
+    ['two subprotocols', webSocket(`x,${inSubprotocol('a')},${inSubprotocol('a')}`), 'TwoTokens'],
+    ['a subprotocol where no WebSocket is asked for', {'sec-websocket-protocol': `x,${inSubprotocol('a')}`}, 'NoToken'],
+    ['a token with no other subprotocol', webSocket(inSubprotocol('a')), 'MalformedToken'],
+    ['an empty subprotocol', webSocket(`x,${inSubprotocol('')}`), 'MalformedToken'],
+    ['padding', webSocket(`x,${inSubprotocol('a')}==`), 'MalformedToken'],
+    ['what is not base64url', webSocket(`x,${inSubprotocol('abc')}!`), 'MalformedToken'],
+    ['an encoded line break', webSocket(`x,${inSubprotocol('a\nb')}`), 'MalformedToken'],
   ])('%s', (_, headers, code) => {
     expect(() => bearerToken(headers)).toThrow(expect.objectContaining({name: 'AuthenticationError', code}));
   });
@@ -46,7 +54,7 @@ test('gives one printable word or its own error', () => {
       try {
         const headers = {
           ...(authorization !== undefined && {authorization: `Bearer ${authorization}`}),
-          ...(protocol !== undefined && {'sec-websocket-protocol': inSubprotocol(protocol)}),
+          ...(protocol !== undefined && webSocket(`x,${inSubprotocol(protocol)}`)),
         };
         expect(bearerToken(headers)).toMatch(/^[!-~]+$/);
       } catch (error) {

@@ -1,8 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
+import {asksForWebSocket, subprotocols} from '../../core/request/websocket.ts';
 import {AuthenticationError} from './errors.ts';
-
-/** How browsers and some WebSocket clients send a token to Kubernetes: base64url behind this, as a subprotocol. */
-const subprotocolPrefix = 'base64url.bearer.authorization.k8s.io.';
 
 /**
  * Takes the bearer token from `Authorization` (RFC 6750) or, for WebSockets, from `Sec-WebSocket-Protocol`
@@ -11,32 +9,27 @@ const subprotocolPrefix = 'base64url.bearer.authorization.k8s.io.';
  * @throws {AuthenticationError} where there is none, more than one, or what is there is no bearer token
  */
 export function bearerToken(headers: IncomingHttpHeaders): string {
-  const subprotocols = subprotocolTokens(headers['sec-websocket-protocol']);
+  const {bearers, offered} = subprotocols(headers['sec-websocket-protocol']);
   const {authorization} = headers;
   if (authorization === undefined) {
-    const [encoded, ...more] = subprotocols;
+    const [encoded, ...more] = bearers;
     if (more.length > 0) throw twoTokens();
-    if (encoded === undefined) {
+    if (encoded === undefined || !asksForWebSocket(headers)) {
       throw new AuthenticationError('NoToken', 'no bearer token: send the header Authorization: Bearer <token>');
+    }
+    if (offered.length === 0) {
+      // The answer must name one of the subprotocols, and a token is not echoed.
+      throw new AuthenticationError('MalformedToken', 'beside the token, Sec-WebSocket-Protocol must offer a protocol');
     }
     return decodeSubprotocol(encoded);
   }
-  if (subprotocols.length > 0) throw twoTokens();
+  if (bearers.length > 0) throw twoTokens();
   const space = authorization.indexOf(' ');
   const token = authorization.slice(space + 1).trim();
   if (space === -1 || authorization.slice(0, space).toLowerCase() !== 'bearer' || !isToken(token)) {
     throw new AuthenticationError('MalformedToken', 'the header Authorization must be "Bearer <token>"');
   }
   return token;
-}
-
-function subprotocolTokens(header: string | undefined): readonly string[] {
-  if (header?.includes(subprotocolPrefix) !== true) return [];
-  return header
-    .split(',')
-    .map((protocol) => protocol.trim())
-    .filter((protocol) => protocol.startsWith(subprotocolPrefix))
-    .map((protocol) => protocol.slice(subprotocolPrefix.length));
 }
 
 function decodeSubprotocol(encoded: string): string {
