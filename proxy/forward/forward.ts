@@ -6,6 +6,7 @@ import type {Call, Next} from '../path/call.ts';
 import type {Credential} from './credential.ts';
 import {type IdentityHeaders, upstreamHeaders} from './headers.ts';
 import {isLongRunning} from './longrunning.ts';
+import {OutboxBuffers} from './outbox.ts';
 import {type BodyReader, ClientGone, Relay} from './relay.ts';
 import type {Transport} from './transport.ts';
 
@@ -32,6 +33,7 @@ export interface ForwardDependencies {
 
 /** Sends the call upstream and carries the answer back. Takes only what the decision permitted. */
 export function forward(deps: ForwardDependencies): Next<Dispatchable> {
+  const buffers = new OutboxBuffers();
   return async (call, {permitted, body, accept, openBody}) => {
     const {operation, agent} = permitted;
     const headers = upstreamHeaders(call.request.headers, deps.identity(agent), {
@@ -46,11 +48,11 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
       body: body ?? bodyStream(call, headers),
     };
     if (!isLongRunning(operation)) {
-      const relay = new Relay(call.response, openBody);
+      const relay = new Relay(call.response, openBody, buffers);
       deps.pooled.send(request, relay);
       return relay.done;
     }
-    const relay = new Relay(call.response, openBody, (statusCode) => call.record.responseStarted(statusCode));
+    const relay = new Relay(call.response, openBody, buffers, (statusCode) => call.record.responseStarted(statusCode));
     deps.longRunning.add(relay);
     try {
       deps.multiplexed.send(request, relay);

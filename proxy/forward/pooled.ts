@@ -1,5 +1,7 @@
+import type {IncomingHttpHeaders} from 'node:http';
 import {Pool} from 'undici';
-import type {Transport, UpstreamTarget} from './transport.ts';
+import {ReusedReads} from './reusedreads.ts';
+import type {ResponseController, ResponseHandler, Transport, UpstreamTarget} from './transport.ts';
 
 /** kube-apiserver ends an ordinary request after 60 s by itself; past that nobody answers any more. */
 const answerTimeoutMilliseconds = 65_000;
@@ -8,8 +10,9 @@ const maximumConnections = 512;
 
 /** HTTP/1.1 connections for calls that end soon: the cheapest way in CPU for a small GET. */
 export function pooledTransport(target: UpstreamTarget): Transport {
+  const reads = new ReusedReads();
   const pool = new Pool(target.origin, {
-    connect: {...target.tls, timeout: connectTimeoutMilliseconds},
+    connect: reads.connector(target, connectTimeoutMilliseconds),
     allowH2: false,
     connections: maximumConnections,
     pipelining: 1,
@@ -21,9 +24,44 @@ export function pooledTransport(target: UpstreamTarget): Transport {
     send(request, handler) {
       pool.dispatch(
         {method: request.method, path: request.path, headers: request.headers, body: request.body ?? null},
-        handler,
+        new ReadingHandler(handler, reads),
       );
     },
     close: () => pool.close(),
   };
+}
+
+/** Tells whose buffers are read into again between which moments its response runs. */
+class ReadingHandler implements ResponseHandler {
+  readonly #handler: ResponseHandler;
+  readonly #reads: ReusedReads;
+  #ended: (() => void) | undefined;
+
+  constructor(handler: ResponseHandler, reads: ReusedReads) {
+    this.#handler = handler;
+    this.#reads = reads;
+  }
+
+  onRequestStart(controller: ResponseController): void {
+    this.#handler.onRequestStart(controller);
+  }
+
+  onResponseStart(controller: ResponseController, statusCode: number, headers: IncomingHttpHeaders): void {
+    if (statusCode >= 200) this.#ended = this.#reads.responseStarted();
+    this.#handler.onResponseStart(controller, statusCode, headers);
+  }
+
+  onResponseData(controller: ResponseController, chunk: Buffer): void {
+    this.#handler.onResponseData(controller, chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#ended?.();
+    this.#handler.onResponseEnd();
+  }
+
+  onResponseError(controller: ResponseController, error: Error): void {
+    this.#ended?.();
+    this.#handler.onResponseError(controller, error);
+  }
 }

@@ -4,6 +4,7 @@ import {eventually} from '../../test/eventually.ts';
 import {type Asked, type Exchange, exchange, type Protocol} from '../../test/proxy/exchange.ts';
 import type {ServedResponse} from '../path/call.ts';
 import {Refusal} from '../path/refusal.ts';
+import {OutboxBuffers} from './outbox.ts';
 import {type BodyReader, ClientGone, type OpenBody, Relay, type Started} from './relay.ts';
 import {NotTaken, type ResponseController} from './transport.ts';
 
@@ -52,7 +53,7 @@ async function relaying(
   const asking = open.ask(asked);
   const response = await served.promise;
   const controller = new Controller();
-  const relay = new Relay(response, openBody, started);
+  const relay = new Relay(response, openBody, new OutboxBuffers(), started);
   const ended = relay.done.then(
     () => undefined,
     (error: Error) => error,
@@ -186,7 +187,7 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     const {asking, response} = await relaying(protocol);
     asking.leave();
     await new Promise((resolve) => response.once('close', resolve));
-    const relay = new Relay(response, () => plain);
+    const relay = new Relay(response, () => plain, new OutboxBuffers());
     const controller = new Controller();
     relay.onRequestStart(controller);
     await expect(relay.done).rejects.toThrow(ClientGone);

@@ -1,7 +1,9 @@
 import type {IncomingHttpHeaders} from 'node:http';
+import type {Status} from '../../core/status.ts';
 import {isGone, type ServedResponse} from '../path/call.ts';
-import {Refusal} from '../path/refusal.ts';
+import {Refusal, StreamEnded} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
+import {Outbox, type OutboxBuffers} from './outbox.ts';
 import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
 /** What the bytes of one response pass through: masking, or nothing. Its output is as long as its input. */
@@ -18,6 +20,9 @@ export type Started = (statusCode: number) => void;
 
 const lineEnd = 0x0a;
 
+/** How long an agent may take to read why its watch was ended. */
+const patienceMilliseconds = 1_000;
+
 /** Why a relay ended before the response did. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
@@ -29,8 +34,8 @@ export class ClientGone extends Error {
  * away cancels the call upstream; a response that breaks off destroys the agent's stream, so that a truncated list
  * never looks whole.
  *
- * `done` settles once: resolved when all was written, rejected with a Refusal while an answer can still be given, and
- * with any other error when the response had begun.
+ * `done` settles once: resolved when all was written, rejected with a Refusal while an answer can still be given, with
+ * StreamEnded where `end` came when the response had begun, and with any other error when it broke off.
  */
 export class Relay implements ResponseHandler {
   readonly done: Promise<void>;
@@ -44,18 +49,17 @@ export class Relay implements ResponseHandler {
   #body: BodyReader | undefined;
   /** Bytes still to come of a body whose length is known; -1 where it is not. */
   #remaining = -1;
-  /** Read but not written yet, so that the last bytes go out together with the end. */
-  #pending: Buffer | undefined;
-  #blocked = false;
+  readonly #out: Outbox;
   /** A stream of events, one on each line, which ends between two of them. */
   #events = false;
   /** The API server is in the middle of a line. */
   #midLine = false;
   #finishing = false;
 
-  constructor(response: ServedResponse, openBody: OpenBody, started?: Started) {
+  constructor(response: ServedResponse, openBody: OpenBody, buffers: OutboxBuffers, started?: Started) {
     this.#response = response;
     this.#openBody = openBody;
+    this.#out = new Outbox(response, buffers, () => this.#controller?.resume());
     this.#started = started;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -79,6 +83,22 @@ export class Relay implements ResponseHandler {
       this.#finishing = true;
       if (!this.#events || !this.#midLine) this.#finishNow();
     }
+  }
+
+  /**
+   * Ends the call because it is no longer permitted. A watch that stands between two events ends with one that says why,
+   * as the API server itself would end it; of any other answer the agent must see that it broke off.
+   */
+  end(refusal: Refusal): void {
+    if (this.#settled) return;
+    if (this.#response.headersSent) {
+      this.#settle();
+      if (this.#events && !this.#midLine && this.#remaining < 0) this.#endWith(refusal.status());
+      this.#reject(new StreamEnded(refusal));
+    } else {
+      this.#fail(refusal);
+    }
+    this.#controller?.abort(refusal);
   }
 
   onRequestStart(controller: ResponseController): void {
@@ -124,24 +144,22 @@ export class Relay implements ResponseHandler {
           return;
         }
       }
-      this.#flush();
     } catch (error) {
       // Masking failed: not one byte more.
       this.#fail(error as Error);
       controller.abort(error as Error);
       return;
     }
-    if (this.#blocked) controller.pause();
+    if (this.#out.blocked) controller.pause();
   }
 
   onResponseEnd(): void {
     if (this.#settled) return;
     try {
       this.#body?.end(this.#emit);
-      if (this.#pending === undefined) this.#response.end();
-      else this.#response.end(this.#pending);
-      this.#pending = undefined;
+      this.#out.end();
       this.#settle();
+      this.#resolve();
     } catch (error) {
       this.#fail(error as Error);
     }
@@ -161,40 +179,41 @@ export class Relay implements ResponseHandler {
   }
 
   readonly #emit = (bytes: Buffer): void => {
-    this.#flush();
-    this.#pending = bytes;
+    this.#out.put(bytes);
   };
-
-  #flush(): void {
-    if (this.#pending === undefined) return;
-    const bytes = this.#pending;
-    this.#pending = undefined;
-    if (this.#response.write(bytes) || this.#blocked) return;
-    this.#blocked = true;
-    this.#response.once('drain', () => {
-      this.#blocked = false;
-      this.#controller?.resume();
-    });
-  }
 
   readonly #onClose = (): void => {
     if (this.#settled) return;
     const gone = new ClientGone('the agent went away');
     this.#settled = true;
+    this.#out.discard();
     this.#reject(gone);
     this.#controller?.abort(gone);
   };
 
+  /** Leaves the response without an end where what the agent was given cannot be completed. */
+  #endWith(status: Status): void {
+    const response = this.#response;
+    try {
+      this.#body?.end(this.#emit);
+    } catch {
+      return;
+    }
+    this.#out.put(Buffer.from(`${JSON.stringify({type: 'ERROR', object: status})}\n`));
+    this.#out.end();
+    // An agent that does not read would keep the connection for as long as it likes.
+    const patience = setTimeout(() => response.destroy(), patienceMilliseconds);
+    response.once('close', () => clearTimeout(patience));
+  }
+
   #settle(): void {
     this.#settled = true;
     this.#response.removeListener('close', this.#onClose);
-    this.#resolve();
   }
 
   #fail(error: Error): void {
     if (this.#settled) return;
-    this.#settled = true;
-    this.#response.removeListener('close', this.#onClose);
+    this.#settle();
     this.#reject(this.#response.headersSent ? error : upstreamRefusal(error, this.#response.req.method));
   }
 }

@@ -13,8 +13,8 @@ export interface UpstreamRequest {
 }
 
 /**
- * undici's handler, so that the usual call pays for no adapter; of its controller, what the relay needs and any
- * transport can give.
+ * undici's handler; of its controller, what the relay needs and any transport can give. A chunk is the handler's during
+ * the call only: it may change it, and must copy what it keeps.
  */
 export interface ResponseHandler {
   onRequestStart(controller: ResponseController): void;

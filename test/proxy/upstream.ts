@@ -112,8 +112,12 @@ export class Received implements ResponseHandler {
     this.#onStart = onStart;
   }
 
+  get content(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
   get body(): string {
-    return Buffer.concat(this.#chunks).toString();
+    return this.content.toString();
   }
 
   get bytes(): number {
@@ -137,7 +141,7 @@ export class Received implements ResponseHandler {
   }
 
   onResponseData(_controller: ResponseController, chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    this.#chunks.push(Buffer.from(chunk));
   }
 
   onResponseEnd(): void {
