@@ -23,6 +23,7 @@ import {multiplexedTransport} from './forward/multiplexed.ts';
 import {pooledTransport} from './forward/pooled.ts';
 import type {Relay} from './forward/relay.ts';
 import {requestPath} from './path/path.ts';
+import {recordUnreadable} from './path/unreadable.ts';
 import {listen} from './serve/listener.ts';
 import {Metrics} from './serve/metrics.ts';
 
@@ -77,9 +78,10 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
   });
 
   const decision = {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText};
+  const recorder = {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch};
   const serve = requestPath({
     audit: {
-      recorder: {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch},
+      recorder,
       metrics,
       onInternalError: (error) => log.error('internal error', {error: error instanceof Error ? error.stack : error}),
     },
@@ -96,7 +98,12 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     },
   });
   const listener = await listening('--listen-address', configuration.listenAddress, (address) =>
-    listen({...address, certificate, onRequest: serve}),
+    listen({
+      ...address,
+      certificate,
+      onRequest: serve,
+      onUnreadable: recordUnreadable({recorder, metrics}),
+    }),
   );
   const observation = await listening('--metrics-address', configuration.metricsAddress, (address) =>
     serveObservation({

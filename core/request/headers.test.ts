@@ -17,6 +17,7 @@ describe('passes what Kubernetes clients send', () => {
       ['Host', 'a', 'Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1', 'Content-Length', '0'],
       '1.1',
     ],
+    ['a POST that asks first', 'POST', ['Host', 'a', 'Content-Length', '2', 'Expect', '100-Continue'], '1.1'],
     ['several Accept', 'GET', ['Host', 'a', 'Accept', 'x', 'Accept', 'y'], '1.1'],
     ['HTTP/2', 'GET', [...http2, ':authority', 'a', 'host', 'a'], '2.0'],
   ] as const)('%s', (_, method, rawHeaders, version) => {
@@ -67,6 +68,7 @@ describe('refuses', () => {
     ['an empty length', 'POST', ['Content-Length', ''], '1.1', 400, 'FramingNotClear'],
     ['a GET with a body', 'GET', ['Content-Length', '1'], '1.1', 400, 'FramingNotClear'],
     ['a HEAD with a body', 'HEAD', ['Transfer-Encoding', 'chunked'], '1.1', 400, 'FramingNotClear'],
+    ['an unknown expectation', 'POST', ['Expect', '200-ok'], '1.1', 400, 'ExpectationNotKnown'],
     ['an upgrade to h2c', 'GET', ['Upgrade', 'h2c'], '1.1', 400, 'UpgradeNotKnown'],
     ['a list of upgrades', 'GET', ['Upgrade', 'websocket, SPDY/3.1'], '1.1', 400, 'UpgradeNotKnown'],
     ['two upgrades', 'GET', ['Upgrade', 'websocket', 'Upgrade', 'SPDY/3.1'], '1.1', 400, 'DuplicateHeader'],

@@ -7,6 +7,7 @@ const singleHeaders: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-length',
   'content-type',
+  'expect',
   'host',
   'transfer-encoding',
   'upgrade',
@@ -67,6 +68,10 @@ function framingRefusal(method: string, single: ReadonlyMap<string, string>, htt
     if (coding.toLowerCase() !== 'chunked') {
       return refuse('FramingNotClear', 'the only transfer-encoding that is taken is chunked');
     }
+  }
+  const expectation = single.get('expect');
+  if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
+    return refuse('ExpectationNotKnown', 'the only expectation that is met is 100-continue');
   }
   const hasBody = coding !== undefined || (length !== undefined && Number(length) > 0);
   if (hasBody && (method === 'GET' || method === 'HEAD')) {

@@ -18,6 +18,7 @@ export type RefusalCode =
   | 'ProtocolNotKnown'
   | 'DuplicateHeader'
   | 'FramingNotClear'
+  | 'ExpectationNotKnown'
   | 'UpgradeNotKnown'
   | 'HandshakeNotClear'
   | 'Impersonation';

@@ -2,6 +2,7 @@ import {failure, type Status} from '../../core/status.ts';
 
 /** Why a call was not carried out; the `code` label of metrics and the `lockkeeper.dev/refusal` annotation of the record. */
 export type RefusalCode =
+  | 'Unreadable'
   | 'Unauthenticated'
   | 'AuthenticationUnavailable'
   | 'Ambiguous'

@@ -2,6 +2,7 @@ import {type Server as HttpServer, ServerResponse} from 'node:http';
 import * as http2 from 'node:http2';
 import {type AddressInfo, Socket} from 'node:net';
 import type {ServedRequest, ServedResponse} from '../path/call.ts';
+import type {RecordUnreadable} from '../path/unreadable.ts';
 import {refuseUnreadable} from './unreadable.ts';
 
 /** Longer than the idle time of load balancers and client-go (90 s), so that it is never we who close under a request. */
@@ -32,6 +33,8 @@ export async function listen(options: {
   readonly port: number;
   readonly certificate: Certificate;
   readonly onRequest: (request: ServedRequest, response: ServedResponse) => void;
+  /** Told of what is not even a request. */
+  readonly onUnreadable: RecordUnreadable;
 }): Promise<Listener> {
   const server = http2.createSecureServer({
     ...options.certificate,
@@ -62,7 +65,7 @@ export async function listen(options: {
   });
   // A client that breaks its connection is its own affair; the relay of each call hears of it by itself.
   server.on('sessionError', () => {});
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', refuseUnreadable(options.onUnreadable));
   server.on('tlsClientError', () => {});
   const onRequest = (request: ServedRequest, response: ServedResponse) => {
     // Node's parser reads no request that came together with the one that asks to upgrade.
@@ -70,6 +73,8 @@ export async function listen(options: {
     options.onRequest(request, response);
   };
   server.on('request', onRequest as unknown as (request: unknown, response: unknown) => void);
+  // Refused on the path too, where Node would answer with a bare 417.
+  server.on('checkExpectation', onRequest as unknown as (request: unknown, response: unknown) => void);
   // Refused on the path like any other method that is not known, where Node would hang up without a word.
   server.on('connect', ((request: ServedRequest, to: ServedResponse | Socket) => {
     onRequest(request, to instanceof Socket ? lastResponse(request, to) : to);

@@ -4,6 +4,7 @@ import {Agent, request as httpsRequest} from 'node:https';
 import {connect, type TLSSocket} from 'node:tls';
 import {afterEach, beforeAll, describe, expect, test} from '@jest/globals';
 import type {ServedRequest, ServedResponse} from '../../proxy/path/call.ts';
+import type {Refusal} from '../../proxy/path/refusal.ts';
 import {type Listener, listen} from '../../proxy/serve/listener.ts';
 import {loopbackCertificate, type Presented} from './upstream.ts';
 
@@ -24,8 +25,16 @@ afterEach(async () => {
 
 type OnRequest = (request: ServedRequest, response: ServedResponse) => void;
 
+/** What could not be read, and where it came from. */
+let unreadable: [Refusal, string][] = [];
+
 async function listening(onRequest: OnRequest): Promise<Listener> {
-  listener = await listen({host: '127.0.0.1', port: 0, certificate: first, onRequest});
+  unreadable = [];
+  const onUnreadable = async (refusal: Refusal, sourceIP: string) => {
+    unreadable.push([refusal, sourceIP]);
+    return refusal;
+  };
+  listener = await listen({host: '127.0.0.1', port: 0, certificate: first, onRequest, onUnreadable});
   return listener;
 }
 
@@ -94,6 +103,63 @@ test.each(['GET / HTTP/1.1\r\n\r\nrubbish', '\x00\x01\x02', 'GET /\r\n\r\n'])(
     expect(await get(first.ca)).toMatchObject({status: 200});
   },
 );
+
+describe('what cannot be read as a request', () => {
+  /** Sends bytes and gives all that comes back until the connection ends. */
+  async function sent(bytes: string): Promise<string> {
+    const socket = connect({port: listener?.address.port ?? 0, host: '127.0.0.1', ca: first.ca});
+    closing.push(() => socket.destroy());
+    socket.write(bytes);
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    await once(socket, 'close');
+    return received;
+  }
+
+  test('is put on record, then answered with a Status, and all that follows is not read', async () => {
+    let requests = 0;
+    await listening(() => void requests++);
+    const both = 'Content-Length: 2\r\nTransfer-Encoding: chunked';
+    const answer = await sent(`POST / HTTP/1.1\r\nHost: a\r\n${both}\r\n\r\n{}GET / HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer).toContain('"kind":"Status"');
+    expect(unreadable).toEqual([[expect.objectContaining({code: 'Unreadable', httpStatus: 400}), '127.0.0.1']]);
+    expect(requests).toBe(0);
+  });
+
+  test('behind a call under way ends the connection behind its answer', async () => {
+    await listening((_request, response) => {
+      setTimeout(() => response.end('the answer'), 50);
+    });
+    const answer = await sent('GET / HTTP/1.1\r\nHost: a\r\n\r\nrubbish\r\n\r\n');
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+    expect(answer).toContain('Connection: close');
+    expect(answer).toContain('the answer');
+    expect(unreadable).toHaveLength(1);
+  });
+
+  test('in the body of a call has no record beside that of the call', async () => {
+    const broken = Promise.withResolvers<void>();
+    await listening((request) => {
+      request.resume();
+      request.once('error', () => broken.resolve());
+    });
+    const answer = await sent('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    await broken.promise;
+    expect(unreadable).toEqual([]);
+  });
+
+  test('an expectation that nobody knows is a request', async () => {
+    await listening((request, response) => response.end(request.headers.expect));
+    expect(await get(first.ca, {headers: {expect: '200-ok'}})).toEqual({status: 200, body: '200-ok'});
+    const stream = http2Session().request({':path': '/', expect: '200-ok'});
+    stream.setEncoding('utf8');
+    expect((await once(stream, 'data'))[0]).toBe('200-ok');
+  });
+});
 
 test('a client that breaks off in the middle of a call harms no other', async () => {
   const served = Promise.withResolvers<void>();
@@ -187,6 +253,8 @@ describe('draining', () => {
 
 test('a port that is taken is an error', async () => {
   const {address} = await listening(answerVersion);
-  const again = listen({host: '127.0.0.1', port: address.port, certificate: first, onRequest: answerVersion});
+  const onUnreadable = async (refusal: Refusal) => refusal;
+  const {port} = address;
+  const again = listen({host: '127.0.0.1', port, certificate: first, onRequest: answerVersion, onUnreadable});
   await expect(again).rejects.toMatchObject({code: 'EADDRINUSE'});
 });
