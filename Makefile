@@ -39,8 +39,8 @@ lint: $(installed) ## format, lint and types
 bench: binaries ## the measurements of docs/performance.md
 	@npm run --silent bench
 
-cluster: $(installed) ## start a local Kubernetes API server that stays
-	@$(node) test/cluster/keep.ts up
+cluster: $(installed) ## start a local Kubernetes API server that stays; NODE=1 with a node that runs pods
+	@$(node) test/cluster/keep.ts up $(if $(filter-out 0,$(NODE)),--node)
 
 cluster-down: $(installed) ## end it, with no trace
 	@$(node) test/cluster/keep.ts down

@@ -12,7 +12,7 @@ export default {
       ...project,
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(cluster|integration|e2e)/'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(cluster|integration|node|e2e)/'],
     },
     {
       ...project,
@@ -30,6 +30,13 @@ export default {
       testMatch: ['<rootDir>/test/integration/**/*.test.ts'],
       globalSetup: '<rootDir>/test/cluster/shared-setup.ts',
       globalTeardown: '<rootDir>/test/cluster/shared-teardown.ts',
+    },
+    {
+      ...project,
+      displayName: 'node',
+      testMatch: ['<rootDir>/test/node/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/cluster/node/shared-setup.ts',
+      globalTeardown: '<rootDir>/test/cluster/node/shared-teardown.ts',
     },
   ],
 };

@@ -6,7 +6,13 @@ import {promisify} from 'node:util';
 import {buildBinaries, kubernetesVersion} from './build.ts';
 import {ClusterError} from './error.ts';
 
-export type BinaryName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl';
+export type BinaryName =
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kubectl'
+  | 'kubelet';
 
 /** The absolute path of each binary. */
 export type Binaries = Readonly<Partial<Record<BinaryName, string>>>;
@@ -17,11 +23,13 @@ export interface FindBinariesOptions {
 }
 
 const oldestMinor = 36;
+/** What envtest distributes. */
+const assetNames: readonly BinaryName[] = ['etcd', 'kube-apiserver', 'kubectl'];
 
 /**
  * The binaries of `names`: from the directory that `KUBEBUILDER_ASSETS` names, else from the cache, where they are built
- * first when they are missing. kube-controller-manager alone may come from the cache although `KUBEBUILDER_ASSETS` is
- * set: the archives that envtest distributes do not have it.
+ * first when they are missing. What the archives that envtest distributes do not have (kube-controller-manager and what
+ * a node needs) may come from the cache although `KUBEBUILDER_ASSETS` is set.
  */
 export async function findBinaries<Name extends BinaryName>(
   names: readonly Name[],
@@ -47,7 +55,7 @@ async function fromAssets(
   options: FindBinariesOptions,
 ): Promise<Binaries> {
   const missing = await missingIn(assets, names);
-  const required = missing.filter((name) => name !== 'kube-controller-manager');
+  const required = missing.filter((name) => assetNames.includes(name));
   if (required.length > 0) {
     throw new ClusterError(
       'BinariesUnavailable',

@@ -12,6 +12,17 @@ import {clientKubeconfig} from './kubeconfig.ts';
 export interface ClusterDescription {
   readonly serverURL: string;
   readonly kubectlPath: string;
+  /** Absent where the cluster has no node. */
+  readonly node?: NodeDescription | undefined;
+}
+
+export interface NodeDescription {
+  readonly name: string;
+  /**
+   * This machine's address on the node's network: pods reach what listens there, the API server among it, and it is the
+   * address of the Service `kubernetes`.
+   */
+  readonly hostAddress: string;
 }
 
 export interface KubectlResult {
@@ -23,9 +34,10 @@ export interface KubectlResult {
 /** A running cluster, seen by any process that can read its data directory. */
 export class Cluster {
   readonly dataDirectory: string;
-  /** `https://127.0.0.1:<port>` */
+  /** `https://127.0.0.1:<port>`; with a node `https://<hostAddress>`, which serves this machine and the pods. */
   readonly serverURL: string;
   readonly kubectlPath: string;
+  readonly node: NodeDescription | undefined;
   /** The `iss` of ServiceAccount tokens. Its discovery document is served at `serverURL`. */
   readonly serviceAccountIssuer: string = serviceAccountIssuer;
   /** The cluster's CA (PEM): it signs the server's certificate and every client's. */
@@ -44,6 +56,7 @@ export class Cluster {
     this.dataDirectory = dataDirectory;
     this.serverURL = description.serverURL;
     this.kubectlPath = description.kubectlPath;
+    this.node = description.node;
     this.caPath = this.#pki('ca.crt');
     this.ca = readFileSync(this.caPath, 'utf8');
     this.adminClient = this.#pair('admin');

@@ -5,6 +5,7 @@ export class ClusterError extends Error {
     | 'BuildFailed'
     | 'DataDirectoryNotEmpty'
     | 'KubectlFailed'
+    | 'NodeUnavailable'
     | 'NotReady'
     | 'PortInUse'
     | 'ProcessExited';

@@ -1,7 +1,8 @@
 /**
  * What `make` asks of the local cluster.
  *
- *     node test/cluster/keep.ts up         start a cluster that outlives this command, under .lockkeeper/cluster/
+ *     node test/cluster/keep.ts up         start a cluster that outlives this command, under .lockkeeper/cluster/;
+ *                                          `up --node`: one with a node, on which pods run
  *     node test/cluster/keep.ts down       end it
  *     node test/cluster/keep.ts binaries   have every binary ready, building it when it must be
  *
@@ -15,11 +16,14 @@ import {mkdir, readFile, rm, rmdir} from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {findBinaries} from './binaries.ts';
+import {type BinaryName, findBinaries} from './binaries.ts';
 import {Cluster} from './cluster.ts';
 import {withLock} from './lock.ts';
+import {nodeUnavailable} from './node/available.ts';
+import {requireNode} from './node/start.ts';
 import {startCluster} from './start.ts';
 
+const nodeFlag = '--node';
 const state = path.resolve('.lockkeeper/cluster');
 const data = path.join(state, 'data');
 const logPath = path.join(state, 'cluster.log');
@@ -49,8 +53,10 @@ async function isHeld(): Promise<boolean> {
   return false;
 }
 
-async function binaries(): Promise<void> {
-  await findBinaries(['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'], {env: process.env, log: say});
+async function binaries(withNode: boolean): Promise<void> {
+  const names: readonly BinaryName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'];
+  const ofNode: readonly BinaryName[] = withNode ? ['kube-scheduler', 'kubelet'] : [];
+  await findBinaries([...names, ...ofNode], {env: process.env, log: say});
 }
 
 /** Two `up`, or an `up` and a `down`, do not remove what the other one makes. */
@@ -59,15 +65,19 @@ async function alone(work: () => Promise<void>): Promise<void> {
   await withLock(`${state}.lock`, say, work);
 }
 
-async function up(): Promise<void> {
+async function up(withNode: boolean): Promise<void> {
   if (await isHeld()) {
+    if (withNode && !Cluster.open(data).node) {
+      throw new Error('The cluster that is running has no node: end it first (make cluster-down).');
+    }
     say('The cluster is running already.');
   } else {
     // Here, not in the process left behind: building takes minutes, and a person wants to see why.
-    await binaries();
+    if (withNode) await requireNode();
+    await binaries(withNode);
     await removeRemains();
     await mkdir(state, {recursive: true, mode: 0o700});
-    await spawnHolder();
+    await spawnHolder(withNode);
     say('The cluster is running.');
   }
   const cluster = Cluster.open(data);
@@ -75,13 +85,14 @@ async function up(): Promise<void> {
   say(`  server:      ${cluster.serverURL}`);
   say(`  use it:      export KUBECONFIG=$PWD/${kubeconfig}`);
   say(`  kubectl:     ${cluster.kubectlPath}`);
+  if (cluster.node) say(`  from pods:   ${cluster.node.hostAddress} is this machine`);
   say(`  logs:        ${path.relative(process.cwd(), path.join(data, 'logs'))}`);
   say('  end it:      make cluster-down');
 }
 
-async function spawnHolder(): Promise<void> {
+async function spawnHolder(withNode: boolean): Promise<void> {
   const log = openSync(logPath, 'a', 0o600);
-  const holder = spawn(process.execPath, [import.meta.filename, 'serve'], {
+  const holder = spawn(process.execPath, [import.meta.filename, 'serve', ...(withNode ? [nodeFlag] : [])], {
     cwd: process.cwd(),
     detached: true,
     stdio: ['ignore', log, log],
@@ -103,9 +114,9 @@ async function removeRemains(): Promise<void> {
   await rm(state, {recursive: true, force: true});
 }
 
-async function serve(): Promise<void> {
+async function serve(withNode: boolean): Promise<void> {
   const stop = Promise.withResolvers<void>();
-  const starting = startCluster({controllerManager: true, dataDirectory: data});
+  const starting = startCluster({controllerManager: true, node: withNode, dataDirectory: data});
   const server = net.createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
@@ -137,11 +148,12 @@ async function down(): Promise<void> {
   say(held ? 'The cluster is gone.' : 'No cluster is running.');
 }
 
-const command = process.argv[2];
+const [command, ...flags] = process.argv.slice(2);
+const withNode = flags.includes(nodeFlag);
 try {
   switch (command) {
     case 'up':
-      await alone(up);
+      await alone(() => up(withNode));
       break;
     case 'down':
       await alone(down);
@@ -149,10 +161,11 @@ try {
       await rmdir(path.dirname(state)).catch(() => {});
       break;
     case 'binaries':
-      await binaries();
+      // Tests use a node where there can be one.
+      await binaries((await nodeUnavailable()) === undefined);
       break;
     case 'serve':
-      await serve();
+      await serve(withNode);
       break;
     default:
       throw new Error(`${command ?? 'No command'} is not known: node test/cluster/keep.ts up, down or binaries.`);

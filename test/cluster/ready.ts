@@ -1,14 +1,12 @@
 import https from 'node:https';
 import type {CertificatePair} from './certificates.ts';
 
-/** Whether the API server at `port` of 127.0.0.1 answers `/readyz` with 200; it does not while it starts. */
-export function isReady(server: CertificatePair & {readonly port: number; readonly ca: string}): Promise<boolean> {
+/** Whether the API server at `url` answers `/readyz` with 200; it does not while it starts. */
+export function isReady(server: CertificatePair & {readonly url: string; readonly ca: string}): Promise<boolean> {
   return new Promise((resolve) => {
     const request = https.get(
+      `${server.url}/readyz`,
       {
-        host: '127.0.0.1',
-        port: server.port,
-        path: '/readyz',
         ca: server.ca,
         cert: server.certificate,
         key: server.key,

@@ -1,29 +1,38 @@
-import {mkdir, mkdtemp, readdir, readFile, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readdir, writeFile} from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
 import {findBinaries} from './binaries.ts';
 import {type CertificatePair, createAuthority, createServiceAccountKeys, issueCertificate} from './certificates.ts';
-import {Cluster} from './cluster.ts';
+import {Cluster, type ClusterDescription} from './cluster.ts';
 import {
   apiServerArguments,
+  apiServerURL,
   type ClusterFiles,
   clusterFiles,
   controllerManagerArguments,
   etcdArguments,
+  schedulerArguments,
 } from './control-plane.ts';
 import {ClusterError} from './error.ts';
 import {clientKubeconfig} from './kubeconfig.ts';
+import {type NodeNetwork, nodeName} from './node/configuration.ts';
+import {requireNode, startNode} from './node/start.ts';
 import {isReady} from './ready.ts';
 import {Supervisor} from './supervise.ts';
+import {until} from './until.ts';
 
 export interface StartClusterOptions {
   /** Runs kube-controller-manager too: ServiceAccounts in new namespaces, garbage collection, namespace deletion. */
   readonly controllerManager?: boolean;
+  /**
+   * Runs a node too (containerd, kubelet), kube-scheduler and kube-controller-manager. Its pods use the images of
+   * node/images.ts with `imagePullPolicy: Never`.
+   */
+  readonly node?: boolean;
   /** An `audit.k8s.io/v1` Policy; without one the API server writes no audit log. */
   readonly auditPolicy?: object;
-  /** Of the API server on 127.0.0.1; a free one unless given. */
+  /** Of the API server; a free one of 127.0.0.1 unless given, and 443 of an address of its own with a node. */
   readonly port?: number;
   /** Absent or empty; removed by `stop`. A new temporary directory unless given. */
   readonly dataDirectory?: string;
@@ -46,20 +55,27 @@ export class StartedCluster extends Cluster {
   }
 }
 
-const readySeconds = 60;
 const portAttempts = 3;
 
 /**
  * Starts etcd and kube-apiserver on 127.0.0.1 and waits until they serve: `/readyz` says so and the ServiceAccount
- * `default` of the namespace `default` exists, which pods are refused without.
+ * `default` of the namespace `default` exists, which pods are refused without. With a node: until pods can run on it.
  *
  * @throws {ClusterError} and leaves nothing behind.
  */
 export async function startCluster(options: StartClusterOptions = {}): Promise<StartedCluster> {
   const log = options.log ?? (() => {});
-  const controllerManager = options.controllerManager ?? false;
+  const withNode = options.node ?? false;
+  const controllerManager = withNode || (options.controllerManager ?? false);
+  if (withNode) await requireNode();
   const binaries = await findBinaries(
-    ['etcd', 'kube-apiserver', 'kubectl', ...(controllerManager ? (['kube-controller-manager'] as const) : [])],
+    [
+      'etcd',
+      'kube-apiserver',
+      'kubectl',
+      ...(controllerManager ? (['kube-controller-manager'] as const) : []),
+      ...(withNode ? (['kube-scheduler', 'kubelet'] as const) : []),
+    ],
     {env: process.env, log},
   );
   const dataDirectory = await prepareDataDirectory(options.dataDirectory);
@@ -67,20 +83,34 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<S
   await mkdir(files.logs);
   const supervisor = new Supervisor(dataDirectory, files.logs);
   try {
-    const pki = await writePki(files);
+    const node = withNode ? await startNode(supervisor, dataDirectory, binaries.kubelet) : undefined;
+    const pki = await writePki(files, node?.network);
     if (options.auditPolicy) await writeFile(files.auditPolicy, JSON.stringify(options.auditPolicy));
 
     supervisor.start('etcd', binaries.etcd, etcdArguments());
-    const port = await startApiServer(supervisor, binaries['kube-apiserver'], pki, options);
-    const serverURL = `https://127.0.0.1:${port}`;
+    const serverURL = await startApiServer(supervisor, binaries['kube-apiserver'], pki, options, node?.network);
 
     await writeKubeconfigs(files, serverURL, pki);
-    await writeFile(files.description, JSON.stringify({serverURL, kubectlPath: binaries.kubectl}));
+    const description: ClusterDescription = {
+      serverURL,
+      kubectlPath: binaries.kubectl,
+      node: node && {name: nodeName, hostAddress: node.network.hostAddress},
+    };
+    await writeFile(files.description, JSON.stringify(description));
     const cluster = new StartedCluster(Cluster.open(dataDirectory), supervisor);
     if (controllerManager) {
-      supervisor.start('kube-controller-manager', binaries['kube-controller-manager'], controllerManagerArguments());
+      supervisor.start(
+        'kube-controller-manager',
+        binaries['kube-controller-manager'],
+        controllerManagerArguments(withNode),
+      );
+    }
+    if (node) {
+      supervisor.start('kube-scheduler', binaries['kube-scheduler'], schedulerArguments());
+      await node.startKubelet(serverURL, pki.authority);
     }
     await awaitDefaultServiceAccount(cluster, supervisor, controllerManager);
+    if (node) await awaitNode(cluster, supervisor);
     return cluster;
   } catch (error) {
     await supervisor.stop();
@@ -105,21 +135,24 @@ interface Pki {
   readonly authority: CertificatePair;
   readonly admin: CertificatePair;
   readonly controllerManager: CertificatePair;
+  readonly scheduler: CertificatePair;
 }
 
-async function writePki(files: ClusterFiles): Promise<Pki> {
+async function writePki(files: ClusterFiles, network: NodeNetwork | undefined): Promise<Pki> {
   const [authority, serviceAccount] = await Promise.all([createAuthority('lockkeeper'), createServiceAccountKeys()]);
   const client = (user: string, ...groups: string[]): Promise<CertificatePair> =>
     issueCertificate(authority, {usage: 'client', user, groups});
-  const [apiserver, admin, controllerManager, frontProxy] = await Promise.all([
+  const [apiserver, admin, controllerManager, scheduler, frontProxy, kubeletClient] = await Promise.all([
     issueCertificate(authority, {
       usage: 'server',
       names: ['kubernetes.default.svc', 'kubernetes.default', 'kubernetes', 'localhost'],
-      addresses: ['127.0.0.1'],
+      addresses: ['127.0.0.1', ...(network ? [network.hostAddress] : [])],
     }),
     client('admin', 'system:masters'),
     client('system:kube-controller-manager'),
+    client('system:kube-scheduler'),
     client('front-proxy'),
+    client('kube-apiserver-kubelet-client', 'system:masters'),
   ]);
   await mkdir(files.pki, {mode: 0o700});
   await mkdir(files.users, {mode: 0o700});
@@ -134,10 +167,11 @@ async function writePki(files: ClusterFiles): Promise<Pki> {
     writePair('apiserver', apiserver),
     writePair('admin', admin),
     writePair('front-proxy', frontProxy),
+    writePair('kubelet-client', kubeletClient),
     write('service-account.key', serviceAccount.privateKey),
     write('service-account.pub', serviceAccount.publicKey),
   ]);
-  return {authority, admin, controllerManager};
+  return {authority, admin, controllerManager, scheduler};
 }
 
 async function writeKubeconfigs(files: ClusterFiles, serverURL: string, pki: Pki): Promise<void> {
@@ -145,38 +179,44 @@ async function writeKubeconfigs(files: ClusterFiles, serverURL: string, pki: Pki
     writeFile(file, clientKubeconfig(serverURL, pki.authority.certificate, user, client), {mode: 0o600});
   await write(files.adminKubeconfig, 'admin', pki.admin);
   await write(files.controllerManagerKubeconfig, 'system:kube-controller-manager', pki.controllerManager);
+  await write(files.schedulerKubeconfig, 'system:kube-scheduler', pki.scheduler);
 }
 
-/** Gives the port. A free port may be taken by somebody else before kube-apiserver listens on it: then another. */
+/** Gives the URL. A free port may be taken by somebody else before kube-apiserver listens on it: then another. */
 async function startApiServer(
   supervisor: Supervisor,
   binary: string,
   pki: Pki,
   options: StartClusterOptions,
-): Promise<number> {
+  network: NodeNetwork | undefined,
+): Promise<string> {
+  const address = network?.hostAddress ?? '127.0.0.1';
+  const wanted = options.port ?? (network ? 443 : 0);
+  const audited = options.auditPolicy !== undefined;
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort(options.port ?? 0);
-    supervisor.start('kube-apiserver', binary, apiServerArguments(port, options.auditPolicy !== undefined));
+    const port = await freePort(address, wanted);
+    const url = apiServerURL(address, port);
+    supervisor.start('kube-apiserver', binary, apiServerArguments({address, port, audited, network}));
     try {
       await until(supervisor, 'kube-apiserver is not ready', () =>
-        isReady({port, ca: pki.authority.certificate, ...pki.admin}),
+        isReady({url, ca: pki.authority.certificate, ...pki.admin}),
       );
-      return port;
+      return url;
     } catch (error) {
       const lost = error instanceof ClusterError && error.message.includes('address already in use');
-      if (!lost || options.port !== undefined || attempt === portAttempts) throw error;
+      if (!lost || wanted !== 0 || attempt === portAttempts) throw error;
     }
   }
 }
 
-function freePort(wanted: number): Promise<number> {
+function freePort(address: string, wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const reason = cause.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be used (${cause.message})`;
-      reject(new ClusterError('PortInUse', `Port ${wanted} of 127.0.0.1 ${reason}: choose another one.`, cause));
+      reject(new ClusterError('PortInUse', `Port ${wanted} of ${address} ${reason}: choose another one.`, cause));
     });
-    server.listen(wanted, '127.0.0.1', () => {
+    server.listen(wanted, address, () => {
       const {port} = server.address() as net.AddressInfo;
       server.close(() => resolve(port));
     });
@@ -196,23 +236,16 @@ async function awaitDefaultServiceAccount(
   });
 }
 
-/** Tries `attempt` until it gives true; a process that ended meanwhile, or a minute gone by, is an error. */
-async function until(supervisor: Supervisor, problem: string, attempt: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + readySeconds * 1000;
-  while (!(await attempt())) {
-    const exited = supervisor.firstExited();
-    if (exited !== undefined) {
-      const words = await lastWords(supervisor.logPath(exited.name));
-      throw new ClusterError('ProcessExited', `${exited.name} ended (${exited.reason}): ${words}`);
-    }
-    if (performance.now() > deadline) {
-      throw new ClusterError('NotReady', `The local cluster: ${problem} after ${readySeconds} seconds.`);
-    }
-    await sleep(100);
-  }
-}
-
-async function lastWords(log: string): Promise<string> {
-  const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
-  return lines.slice(-3).join('\n');
+/** Ready, and free of the taint that a node has until kube-controller-manager has seen that it is. */
+async function awaitNode(cluster: Cluster, supervisor: Supervisor): Promise<void> {
+  await until(supervisor, 'the node is not ready', async () => {
+    const {code, stdout} = await cluster.kubectl(['get', 'node', nodeName, '--output=json']);
+    if (code !== 0) return false;
+    const {spec, status} = JSON.parse(stdout) as {
+      spec: {taints?: unknown};
+      status: {conditions?: readonly {type: string; status: string}[]};
+    };
+    const ready = status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+    return ready === true && spec.taints === undefined;
+  });
 }

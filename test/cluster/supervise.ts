@@ -11,6 +11,8 @@ export type SupervisorCommand =
       readonly file: string;
       readonly args: readonly string[];
       readonly logPath: string;
+      /** It cleans up when its standard input closes, and must not be killed. */
+      readonly endsWithInput: boolean;
     }
   | {readonly type: 'stop'};
 
@@ -48,9 +50,10 @@ export class Supervisor {
   }
 
   /** Starts a process; its output goes to `<name>.log`. */
-  start(name: string, file: string, args: readonly string[]): void {
+  start(name: string, file: string, args: readonly string[], {endsWithInput = false} = {}): void {
     this.#exited.delete(name);
-    this.#child.send({type: 'start', name, file, args, logPath: this.logPath(name)} satisfies SupervisorCommand);
+    const logPath = this.logPath(name);
+    this.#child.send({type: 'start', name, file, args, logPath, endsWithInput} satisfies SupervisorCommand);
   }
 
   logPath(name: string): string {

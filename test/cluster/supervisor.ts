@@ -23,7 +23,8 @@ function report(message: SupervisorReport): void {
 
 function start(command: Extract<SupervisorCommand, {type: 'start'}>): void {
   const log = openSync(command.logPath, 'a');
-  const child = spawn(command.file, command.args, {cwd: dataDirectory, stdio: ['ignore', log, log]});
+  const input = command.endsWithInput ? 'pipe' : 'ignore';
+  const child = spawn(command.file, command.args, {cwd: dataDirectory, stdio: [input, log, log]});
   closeSync(log);
   running.add(child);
   child.once('error', (error) => ended(child, command.name, error.message));
@@ -40,7 +41,10 @@ function stop(): void {
   if (stopping) return;
   stopping = true;
   // Nothing of this cluster is kept, so nothing is gained by a graceful end.
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) {
+    if (child.stdin) child.stdin.end();
+    else child.kill('SIGKILL');
+  }
   finishWhenAllEnded();
 }
 
