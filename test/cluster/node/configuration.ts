@@ -32,6 +32,8 @@ export const containerdConfiguration = `version = 2
   sandbox_image = "${pauseImage}"
   # Without CAP_SYS_RESOURCE, as in many virtual machines and containers, no sandbox starts otherwise.
   restrict_oom_score_adj = true
+  # Its profile would be loaded into the machine's kernel, and stay.
+  disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
 `;
@@ -74,7 +76,6 @@ export function kubeletConfiguration(cgroup: string): string {
     // All that it makes lies below one directory of the machine's cgroups, which is removed with the node.
     cgroupRoot: `/${cgroup}`,
     cgroupDriver: 'cgroupfs',
-    cgroupsPerQOS: false,
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,

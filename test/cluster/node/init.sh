@@ -11,19 +11,32 @@
 set -euo pipefail
 disk=$1 kubelet=$2 cgroup=$3
 
+# One directory in each hierarchy of version 1, one in all in version 2.
+make_cgroups() {
+  local hierarchy
+  for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    if [ -f "$hierarchy/cgroup.procs" ] && [ ! -L "$hierarchy" ]; then
+      mkdir "$hierarchy/$cgroup"
+      [ "$hierarchy" != /sys/fs/cgroup ] || break
+    fi
+  done
+}
+
+# The kernel may take a moment to let them go.
 remove_cgroups() {
-  # One directory in each hierarchy of version 1, one in all in version 2; the kernel may take a moment to let them go.
-  for _ in {1..50}; do
-    find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -name "$cgroup" -exec find {} -depth -type d -exec rmdir {} + \; \
-      2> /dev/null || true
-    [ -n "$(find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -name "$cgroup")" ] || return 0
-    sleep 0.1
+  local directories try
+  for try in {1..50}; do
+    mapfile -t directories < <(find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -name "$cgroup")
+    [ ${#directories[@]} -gt 0 ] || break
+    [ "$try" = 1 ] || sleep 0.1
+    find "${directories[@]}" -depth -type d -exec rmdir {} + 2> /dev/null || true
   done
 }
 
 if [ "${4-}" != inside ]; then
-  trap '' INT TERM HUP
+  trap : INT TERM HUP # it ends with its input, after all that it started
   status=0
+  make_cgroups
   # Descriptor 9 is this machine's network, which holds the other end of the cable.
   unshare --net --mount --uts --ipc --pid --fork --kill-child \
     bash "$0" "$disk" "$kubelet" "$cgroup" inside 9< /proc/self/ns/net || status=$?
@@ -42,7 +55,8 @@ join_network() {
   on_host ip address add "198.18.$number.1/24" dev "$link"
   on_host ip link set "$link" up
   ip link set lo up
-  ip link add bridge0 type bridge
+  # An address of its own: else it changes with the pods that come and go, and connections to the kubelet stall.
+  ip link add bridge0 address 02:00:00:00:00:fe type bridge
   ip address add "198.18.$number.254/24" dev bridge0
   ip link set bridge0 up
   ip link set eth0 master bridge0 up
@@ -118,6 +132,8 @@ serve() {
 
 # Not left to the kernel where it can be helped: it removes the links of a network namespace some time after its end.
 trap 'ip link delete eth0 2> /dev/null || true' EXIT
+# Without job control, bash starts what runs beside it with SIGINT and SIGQUIT ignored, down to every container.
+set -m
 serve &
 cat > /dev/null <&0 &
 reader=$!
