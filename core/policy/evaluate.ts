@@ -1,9 +1,9 @@
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
+import {builtinDenial, execByAnotherDoor, unknownOfThatExec} from './builtin.ts';
 import type {DryRunMatch, Obligations, RuleReference} from './decision.ts';
 import {type Activation, ExpressionError} from './expression.ts';
 import type {LoadedBundle, LoadedRule} from './loadedbundle.ts';
-import {builtinPolicy} from './reason.ts';
 
 /**
  * The rules whose patterns match a request, before their conditions. Small and quick to come by, so that a request whose
@@ -12,6 +12,8 @@ import {builtinPolicy} from './reason.ts';
 export interface Selection {
   readonly agent: Agent;
   readonly operation: Operation;
+  /** What the operation amounts to by another name, to rules that restrict; see {@link execByAnotherDoor}. */
+  readonly exec: Operation | undefined;
   readonly bundle: LoadedBundle;
   readonly obligations: Obligations;
   /** Denied before any policy. */
@@ -37,23 +39,16 @@ export interface RequestBody {
   readonly patch?: unknown;
 }
 
-const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
-
-const guard: RuleReference = Object.freeze({
-  policy: builtinPolicy,
-  rule: 'no-lockkeeper-writes',
-  message: 'agents may not write objects of lockkeeper.dev nor their status',
-});
-
 const none: readonly LoadedRule[] = [];
 
 /** Finds the rules whose patterns match, and whether the body is needed to go on. */
 export function select(bundle: LoadedBundle, agent: Agent, operation: Operation): Selection {
   const {obligations, ...rules} = bundle.applicable(agent, operation);
-  const deny = matching(rules.deny, operation);
-  const requireApproval = matching(rules.requireApproval, operation);
-  const allow = matching(rules.allow, operation);
-  const dryRun = matching(rules.dryRun, operation);
+  const exec = execByAnotherDoor(operation);
+  const deny = matching(rules.deny, operation, exec);
+  const requireApproval = matching(rules.requireApproval, operation, exec);
+  const allow = matching(rules.allow, operation, exec);
+  const dryRun = matching(rules.dryRun, operation, exec);
   const body =
     requireApproval.length > 0 || obligations.auditLevel !== 'Metadata' || deny.some(readsBody) || allow.some(readsBody)
       ? 'Required'
@@ -63,12 +58,10 @@ export function select(bundle: LoadedBundle, agent: Agent, operation: Operation)
   return {
     agent,
     operation,
+    exec,
     bundle,
     obligations,
-    builtin:
-      operation.isResourceRequest && operation.apiGroup === 'lockkeeper.dev' && !readVerbs.has(operation.verb)
-        ? guard
-        : undefined,
+    builtin: builtinDenial(operation),
     deny,
     requireApproval,
     allow,
@@ -78,15 +71,23 @@ export function select(bundle: LoadedBundle, agent: Agent, operation: Operation)
   };
 }
 
-function matching(rules: readonly LoadedRule[], operation: Operation): readonly LoadedRule[] {
+function matching(
+  rules: readonly LoadedRule[],
+  operation: Operation,
+  exec: Operation | undefined,
+): readonly LoadedRule[] {
   let found: LoadedRule[] | undefined;
   for (const rule of rules) {
-    if (rule.matches(operation)) {
+    if (rule.matches(operation) || (exec !== undefined && restricts(rule) && rule.matches(exec))) {
       found ??= [];
       found.push(rule);
     }
   }
   return found ?? none;
+}
+
+function restricts({rule}: LoadedRule): boolean {
+  return rule.effect !== 'Allow';
 }
 
 function readsBody(rule: LoadedRule): boolean {
@@ -106,6 +107,7 @@ export class Evaluation {
   readonly #body: RequestBody;
   readonly #now: Date;
   #activation: Activation | undefined;
+  #execActivation: Activation | undefined;
 
   constructor(selection: Selection, body: RequestBody, now: Date) {
     this.#selection = selection;
@@ -134,7 +136,7 @@ export class Evaluation {
     }
     const failed: RuleReference[] = [];
     for (const rule of allow) {
-      const holds = this.#holds(rule);
+      const holds = this.#holds(rule, this.#activate);
       if (holds === true) {
         return {outcome: 'Allowed', by: rule.reference};
       }
@@ -149,18 +151,23 @@ export class Evaluation {
   dryRun(): readonly DryRunMatch[] {
     return this.#selection.dryRun.flatMap((rule) => {
       const {effect} = rule.rule;
-      const reference = effect === 'Allow' ? this.#holding(rule) : this.#failingClosed(rule);
+      const reference = restricts(rule) ? this.#failingClosed(rule) : this.#holding(rule);
       return reference === undefined ? [] : [{...reference, effect}];
     });
   }
 
   #holding(rule: LoadedRule): RuleReference | undefined {
-    return this.#holds(rule) === true ? rule.reference : undefined;
+    return this.#holds(rule, this.#activate) === true ? rule.reference : undefined;
   }
 
   /** The rule's reference where it matches or may match: a condition that fails counts as one that holds. */
   #failingClosed(rule: LoadedRule): RuleReference | undefined {
-    const holds = this.#holds(rule);
+    const {operation, exec} = this.#selection;
+    // A rule may be here for what the operation amounts to, for the operation itself, or for both.
+    let holds = (exec === undefined || rule.matches(operation)) && this.#holds(rule, this.#activate);
+    if (holds === false && exec !== undefined && rule.matches(exec)) {
+      holds = this.#holds(rule, this.#activateExec);
+    }
     if (holds === false) {
       return undefined;
     }
@@ -171,10 +178,10 @@ export class Evaluation {
    * All conditions together, as CEL's own `&&` and the matchConditions of Kubernetes (KEP-3716) have it: one that is
    * false decides, whatever failed beside it; else one that failed makes the whole fail.
    */
-  #holds(rule: LoadedRule): boolean | {readonly error: string} {
+  #holds(rule: LoadedRule, activate: () => Activation): boolean | {readonly error: string} {
     let failure: {readonly error: string} | undefined;
     for (const {name, expression} of rule.conditions) {
-      const result = expression instanceof ExpressionError ? expression : expression.evaluate(this.#activate());
+      const result = expression instanceof ExpressionError ? expression : expression.evaluate(activate());
       if (result === false) {
         return false;
       }
@@ -185,7 +192,7 @@ export class Evaluation {
     return failure ?? true;
   }
 
-  #activate(): Activation {
+  readonly #activate = (): Activation => {
     const {bundle, agent, operation} = this.#selection;
     this.#activation ??= bundle.expressions.activate({
       operation,
@@ -196,5 +203,18 @@ export class Evaluation {
       now: this.#now,
     });
     return this.#activation;
-  }
+  };
+
+  readonly #activateExec = (): Activation => {
+    const {bundle, agent, operation, exec = operation} = this.#selection;
+    this.#execActivation ??= bundle.expressions.activate({
+      operation: exec,
+      agent,
+      object: null,
+      patch: null,
+      now: this.#now,
+      unknown: unknownOfThatExec,
+    });
+    return this.#execActivation;
+  };
 }

@@ -1,4 +1,15 @@
-import {type CelInput, type CelMap, celEnv, celList, celMap, isCelError, parse, plan} from '@bufbuild/cel';
+import {
+  type CelInput,
+  type CelMap,
+  type CelValue,
+  celEnv,
+  celError,
+  celList,
+  celMap,
+  isCelError,
+  parse,
+  plan,
+} from '@bufbuild/cel';
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
 import {Budget} from './budget.ts';
@@ -13,7 +24,8 @@ export const maximumExpressionLength = 4096;
 /** Why an expression gave no bool, at compile or at run time. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
-  readonly code: 'Invalid' | 'Failed' | 'NotBool' | 'OverCost';
+  /** `Unavailable`: what it looks at is not known of the request. */
+  readonly code: 'Invalid' | 'Failed' | 'Unavailable' | 'NotBool' | 'OverCost';
 
   constructor(code: ExpressionError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -28,6 +40,8 @@ export interface ExpressionInput {
   readonly object: unknown;
   readonly patch: unknown;
   readonly now: Date;
+  /** Fields of `request` that are not known: an expression that needs one fails. */
+  readonly unknown?: {readonly fields: ReadonlySet<string>; readonly reason: string};
 }
 
 /** The variables of one request, converted once for all expressions, and what these may still cost. */
@@ -117,7 +131,7 @@ export class ExpressionEnvironment {
       budget,
       // Without a prototype: the library looks variables up with [].
       variables: Object.assign(Object.create(null) as Record<string, CelInput>, {
-        request: requestValue(input.operation),
+        request: requestValue(input.operation, input.unknown),
         agent: this.#agentValue(input.agent),
         object: this.#body('object', input.object),
         patch: this.#body('patch', input.patch),
@@ -176,10 +190,12 @@ export class ExpressionEnvironment {
         return result;
       }
       return isCelError(result)
-        ? new ExpressionError('Failed', runtimeMessage(result), {cause: result})
+        ? runtimeError(result)
         : new ExpressionError('NotBool', 'must give bool, gave another type');
     } catch (error) {
-      return new ExpressionError(budget.isExhausted ? 'OverCost' : 'Failed', runtimeMessage(error), {cause: error});
+      return budget.isExhausted
+        ? new ExpressionError('OverCost', 'cost limit exceeded', {cause: error})
+        : runtimeError(error);
     }
   }
 
@@ -213,13 +229,22 @@ export class ExpressionEnvironment {
   }
 }
 
-function requestValue(operation: Operation): CelMap {
+function requestValue(operation: Operation, unknown: ExpressionInput['unknown']): CelMap {
   const fields = new Map<string, CelInput>();
   for (const field of Object.keys(requestFields) as (keyof typeof requestFields)[]) {
     const member = operation[field];
     fields.set(field, typeof member === 'object' ? celList(member) : member);
   }
-  return celMap(fields);
+  const value = celMap(fields);
+  if (unknown !== undefined) {
+    const get = value.get.bind(value);
+    // The library takes errors where it reads a member, though its types do not say so.
+    value.get = (key) =>
+      unknown.fields.has(key as string)
+        ? (celError(`request.${key}: ${unknown.reason}`) as unknown as CelValue)
+        : get(key);
+  }
+  return value;
 }
 
 /** What the parser or the check says of a policy's own text. */
@@ -233,9 +258,16 @@ const namesNoValue = new RegExp(
     '^(?:field not found|found no matching overload|type mismatch|unresolved attribute|unsupported key type)',
     '^(?:int|uint) (?:overflow|divide by zero|modulus by zero)',
     '^(?:index .* out of bounds|lists nested deeper|cost limit exceeded)',
-    '^(?:object|patch): ',
   ].join('|'),
 );
+
+/** What `celUnavailable` and fields that are not known say. */
+const unavailable = /^(?:object|patch|request\.\w+): /;
+
+function runtimeError(error: unknown): ExpressionError {
+  const code = unavailable.test(messageOf(error)) ? 'Unavailable' : 'Failed';
+  return new ExpressionError(code, runtimeMessage(error), {cause: error});
+}
 
 /**
  * Why an evaluation failed, for the agent and the record. A conversion that fails quotes its operand, which may come
@@ -243,7 +275,7 @@ const namesNoValue = new RegExp(
  */
 function runtimeMessage(error: unknown): string {
   const message = messageOf(error);
-  return namesNoValue.test(message)
+  return namesNoValue.test(message) || unavailable.test(message)
     ? shortened(message.replaceAll(/\d(?:[ -]?\d){11,}/g, '***'), 256)
     : 'a function does not take the value that it was given';
 }

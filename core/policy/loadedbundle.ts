@@ -158,7 +158,7 @@ function loadPolicy(policy: BundlePolicy, environment: ExpressionEnvironment): L
 }
 
 function loadRule(policy: BundlePolicy, rule: BundleRule, environment: ExpressionEnvironment): LoadedRule {
-  const patterns = rule.operations.map(compilePattern);
+  const patterns = rule.operations.map((pattern) => compilePattern(pattern, rule.effect));
   const conditions = rule.conditions.map(({name, expression}) => ({
     name,
     expression: environment.compile(expression),

@@ -1,6 +1,8 @@
 import type {OperationPattern, Subject} from '../api/agentaccesspolicy.ts';
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
+import {opensPodStream} from '../request/podstream.ts';
+import type {BundleRule} from './bundle.ts';
 
 /** Says whether one value of an operation is among those that a pattern names. */
 type Matcher = (value: string) => boolean;
@@ -10,7 +12,10 @@ type Matcher = (value: string) => boolean;
  * As in RBAC, a pattern of resources never matches a non-resource request, nor the reverse, and `resourceNames` never
  * match a request without a name (list, create, deletecollection).
  */
-export function compilePattern(pattern: OperationPattern): (operation: Operation) => boolean {
+export function compilePattern(
+  pattern: OperationPattern,
+  effect: BundleRule['effect'],
+): (operation: Operation) => boolean {
   const verb = oneOf(pattern.verbs);
   if (isGiven(pattern.nonResourceURLs)) {
     const path = oneOfPrefixes(pattern.nonResourceURLs);
@@ -21,14 +26,26 @@ export function compilePattern(pattern: OperationPattern): (operation: Operation
   const subresource = isGiven(pattern.subresources) ? oneOf(pattern.subresources) : isEmpty;
   const name = isGiven(pattern.resourceNames) ? oneOfExactly(pattern.resourceNames) : any;
   const namespace = isGiven(pattern.namespaces) ? oneOfPrefixes(pattern.namespaces) : any;
+  const stream = streamMatcher(pattern, effect);
   return (operation) =>
     operation.isResourceRequest &&
-    verb(operation.verb) &&
+    (opensPodStream(operation) ? stream(operation.subresource) : verb(operation.verb)) &&
     resource(operation.resource) &&
     apiGroup(operation.apiGroup) &&
     subresource(operation.subresource) &&
     namespace(operation.namespace) &&
     name(operation.name);
+}
+
+/**
+ * For requests that open a stream into a pod, get and create are one verb. An Allow of reading everything, get on the
+ * subresources "*", is not one of running commands: that takes create, as in RBAC since Kubernetes 1.35, or the name of
+ * the subresource.
+ */
+function streamMatcher({verbs, subresources = []}: OperationPattern, effect: BundleRule['effect']): Matcher {
+  if (verbs.includes('*') || verbs.includes('create')) return any;
+  if (!verbs.includes('get')) return none;
+  return effect === 'Allow' ? oneOfExactly(subresources) : any;
 }
 
 /** Whether the agent is one of the subjects. `*` as a name stands for any, also as the namespace of a ServiceAccount. */
@@ -60,6 +77,10 @@ function isGiven(values: readonly string[] | undefined): values is readonly stri
 
 function any(): boolean {
   return true;
+}
+
+function none(): boolean {
+  return false;
 }
 
 function isEmpty(value: string): boolean {

@@ -1,5 +1,6 @@
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
+import {opensPodStream} from '../request/podstream.ts';
 import type {RuleReference} from './decision.ts';
 
 /** Stands for a policy in references to rules that come before any. */
@@ -30,7 +31,9 @@ export function describeOperation(operation: Operation): string {
   if (!operation.isResourceRequest) {
     return `${operation.verb} path ${JSON.stringify(operation.path)}`;
   }
-  const {verb, resource, subresource, apiGroup, namespace, name} = operation;
+  const {resource, subresource, apiGroup, namespace, name} = operation;
+  // What a rule would have to name, whichever method the client chose.
+  const verb = opensPodStream(operation) ? 'create' : operation.verb;
   const group = apiGroup === '' ? '' : `.${apiGroup}`;
   const sub = subresource === '' ? '' : `/${subresource}`;
   const named = name === '' ? '' : ` ${JSON.stringify(name)}`;

@@ -51,6 +51,58 @@ describe('a grant Once', () => {
   });
 });
 
+describe('a grant Once of a stream into a pod', () => {
+  const url = `${web}/exec?command=sh&command=-c&command=ls&container=c&stdin=true&stdout=true&tty=true`;
+  const granted = {...exec, operation: operation('GET', url), contentType: '', bodySHA256: ''};
+  const opened = (method: string, target: string) => ({...granted, operation: operation(method, target)});
+
+  test.each([
+    ['exec', url],
+    ['attach', `${web}/attach?container=c&stdin=true`],
+    ['portforward', `${web}/portforward?ports=80`],
+  ])('matches %s by GET and by POST', (_, target) => {
+    expect(callDigest(opened('POST', target))).toBe(callDigest(opened('GET', target)));
+    expect(objectDigest(opened('POST', target))).toBe(objectDigest(opened('GET', target)));
+  });
+
+  test.each([
+    ['another order of parameters', `${web}/exec?tty=1&container=c&command=sh&command=-c&command=ls`],
+    ['another encoding', `${web}/exec?command=sh&command=%2Dc&command=ls&container=c&tty=1`],
+  ])('matches %s', (_, target) => {
+    const one = `${web}/exec?command=sh&command=-c&command=ls&container=c&tty=1`;
+    expect(callDigest(opened('GET', target))).toBe(callDigest(opened('GET', one)));
+  });
+
+  test('matches the same without a body, whatever the type of what is not there', () => {
+    const post = {...opened('POST', url), contentType: 'application/json'};
+    expect(callDigest(post)).toBe(callDigest(granted));
+  });
+
+  test.each([
+    ['order of words', url.replace('command=sh&command=-c', 'command=-c&command=sh')],
+    ['command', url.replace('command=ls', 'command=rm')],
+    ['number of words', url.replace('command=ls', 'command=ls&command=/')],
+    ['container', url.replace('container=c', 'container=d')],
+    ['default container', url.replace('&container=c', '')],
+    ['input', url.replace('stdin=true', 'stdin=false')],
+    ['terminal', url.replace('&tty=true', '')],
+    ['output', url.replace('stdout=true', 'stdout=false')],
+    ['parameter', `${url}&surprise=1`],
+    ['pod', url.replace('pods/web', 'pods/db')],
+    ['subresource', url.replace('/exec', '/attach')],
+  ])('does not match another %s', (_, target) => {
+    expect(callDigest(opened('GET', target))).not.toBe(callDigest(granted));
+    expect(callDigest(opened('POST', target))).not.toBe(callDigest(granted));
+  });
+
+  test.each([
+    ['a proxy', `${web}/proxy/status`],
+    ['an exec of another group', '/apis/example.com/v1/namespaces/pay/pods/web/exec'],
+  ])('%s keeps its method', (_, target) => {
+    expect(callDigest(opened('POST', target))).not.toBe(callDigest(opened('GET', target)));
+  });
+});
+
 describe('a grant Window', () => {
   test.each<[string, Call, Partial<Call>]>([
     ['another body', call, {bodySHA256: body('{}'), contentType: 'application/yaml'}],

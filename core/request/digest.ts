@@ -2,6 +2,8 @@ import {createHash} from 'node:crypto';
 import type {Agent} from './agent.ts';
 import type {Body} from './body.ts';
 import type {Operation} from './operation.ts';
+import {opensPodStream} from './podstream.ts';
+import {parseQuery} from './query.ts';
 
 /** The rule that asks for approval. */
 export interface DigestRequirement {
@@ -29,22 +31,18 @@ export interface ObjectCall extends Pick<Call, 'agent' | 'requirement' | 'operat
 }
 
 /**
- * Binds a grant Once: the same agent, rule and call, to the byte of the target and the value of the body.
+ * Binds a grant Once: the same agent, rule and call, to the byte of the target and the value of the body. What opens a
+ * stream into a pod is the same call by GET and by POST, and in whichever order its parameters come: kubectl tries the
+ * one and then the other. The order of a command's words counts.
  *
  * @returns lower-case hex sha256
  */
 export function callDigest({agent, requirement, operation, contentType, bodySHA256}: Call): string {
   const {path, query} = splitTarget(operation.requestURI);
-  return sha256(
-    encode('lockkeeper.dev/call/v1', agent, requirement, [
-      operation.method,
-      path,
-      query,
-      contentType,
-      bodySHA256,
-      operation.command,
-    ]),
-  );
+  const target = opensPodStream(operation)
+    ? ['CONNECT', path, sortedParameters(query), bodySHA256 === '' ? '' : contentType]
+    : [operation.method, path, query, contentType];
+  return sha256(encode('lockkeeper.dev/call/v1', agent, requirement, [...target, bodySHA256, operation.command]));
 }
 
 /**
@@ -57,7 +55,7 @@ export function callDigest({agent, requirement, operation, contentType, bodySHA2
 export function objectDigest({agent, requirement, operation, objectName}: ObjectCall): string {
   return sha256(
     encode('lockkeeper.dev/object/v1', agent, requirement, [
-      operation.verb,
+      opensPodStream(operation) ? 'create' : operation.verb,
       operation.apiGroup,
       operation.resource,
       operation.subresource,
@@ -93,6 +91,13 @@ function splitTarget(requestURI: string): {path: string; query: string} {
   const question = requestURI.indexOf('?');
   if (question === -1) return {path: requestURI, query: ''};
   return {path: requestURI.slice(0, question), query: requestURI.slice(question + 1)};
+}
+
+/** By name; those of one name keep their order. */
+function sortedParameters(query: string): readonly (readonly [string, string])[] {
+  return parseQuery(query)
+    .map(({name, value}) => [name, value] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 function sha256(data: string | Uint8Array): string {

@@ -50,6 +50,23 @@ describe('a bool parameter is read as the API server reads it', () => {
   ])('%s: %s', (query, stdin) => expect(operation('GET', `${web}/exec?${query}`).stdin).toBe(stdin));
 });
 
+describe('what an exec asks for is read as PodExecOptions', () => {
+  test.each([
+    // An empty container is the pod's default one, and a stream that is not asked for is not opened.
+    ['command=sh', {command: ['sh'], container: '', stdin: false, tty: false}],
+    ['container=&command=', {command: [''], container: '', stdin: false, tty: false}],
+    ['tty=true&command=a&stdin=false&command=b', {command: ['a', 'b'], container: '', stdin: false, tty: true}],
+    ['command=a+b&command=%26&command=c%3Dd', {command: ['a b', '&', 'c=d'], container: '', stdin: false, tty: false}],
+    ['Command=sh&COMMAND=sh&command%20=sh', {command: [], container: '', stdin: false, tty: false}],
+    ['comm%61nd=sh', {command: ['sh'], container: '', stdin: false, tty: false}],
+    ['command[]=sh&command[0]=sh', {command: [], container: '', stdin: false, tty: false}],
+  ])('%s', (query, expected) => {
+    for (const method of ['GET', 'POST']) {
+      expect(operation(method, `${web}/exec?${query}`)).toMatchObject(expected);
+    }
+  });
+});
+
 describe('a dry run is one only where nothing is stored', () => {
   test.each([
     ['POST', '/api/v1/namespaces/pay/secrets?dryRun=All', true],
