@@ -13,6 +13,8 @@ import {createAuthenticator} from './authenticate/authenticator.ts';
 import {fetchDocument} from './authenticate/document.ts';
 import {reloadingAuthenticator} from './authenticate/reload.ts';
 import {Bundles} from './authorize/bundles.ts';
+import {LiveGrants} from './authorize/grants.ts';
+import {LiveCalls} from './authorize/live.ts';
 import type {ProxyConfiguration} from './configuration.ts';
 import {ControlClient} from './control/client.ts';
 import {followBundles} from './control/subscription.ts';
@@ -29,6 +31,8 @@ import {Metrics} from './serve/metrics.ts';
 
 const fileCheckMilliseconds = 5_000;
 const checkpointMilliseconds = 10_000;
+/** What ends a stream is acted on within 2 s: this, and the time that a sweep over all of them takes. */
+const sweepMilliseconds = 250;
 
 /** Runs the proxy until the signal, then drains it. Rejects where it cannot start; the message says what to mend. */
 export async function runProxy(configuration: ProxyConfiguration, {log, signal}: ProcessContext): Promise<void> {
@@ -77,13 +81,30 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     log,
   });
 
+  const onInternalError = (error: unknown) =>
+    log.error('internal error', {error: error instanceof Error ? error.stack : error});
+  const live = new LiveCalls({
+    bundles,
+    grants: new LiveGrants({
+      control,
+      maximumStalenessSeconds: configuration.maximumStalenessSeconds,
+      now: Date.now,
+      random: Math.random,
+      pause: (milliseconds, until) => sleep(milliseconds, undefined, {signal: until, ref: false}).catch(() => {}),
+    }),
+    now: () => new Date(),
+    elapsed: () => performance.now(),
+    ended: ({code}) => metrics.streamsEnded.inc({reason: code}),
+    onInternalError,
+  });
+  const sweeps = setInterval(() => void live.sweep(), sweepMilliseconds);
   const decision = {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText};
   const recorder = {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch};
   const serve = requestPath({
     audit: {
       recorder,
       metrics,
-      onInternalError: (error) => log.error('internal error', {error: error instanceof Error ? error.stack : error}),
+      onInternalError,
     },
     authenticator,
     capacity: {maximumRequestsInFlight: configuration.maximumRequestsInFlight, metrics},
@@ -94,6 +115,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
       multiplexed,
       identity: configuration.mode === 'gateway' ? impersonation() : ownIdentity,
       credential,
+      live,
       longRunning,
     },
   });
@@ -143,6 +165,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
 
   clearInterval(certificateTimer);
   await drain();
+  clearInterval(sweeps);
   await auditLog.close();
   // The chain ends with its last line on record at the operator.
   await checkpoints.stop();

@@ -1,4 +1,4 @@
-import type {AccessRequest} from '../core/api/accessrequest.ts';
+import type {AccessRequest, DecisionSlot} from '../core/api/accessrequest.ts';
 import type {Store} from '../operator/kube/client.ts';
 import {KubeError} from '../operator/kube/error.ts';
 
@@ -69,7 +69,7 @@ export class AccessRequestServer {
   }
 
   /** What an approver's kubectl does. */
-  decide(key: string, outcome: 'Approved' | 'Denied', username: string): void {
+  decide(key: string, outcome: DecisionSlot['outcome'], username: string): void {
     const request = this.at(key);
     this.put({...request, status: {...request.status, decision: {outcome, username}}});
   }

@@ -197,12 +197,12 @@ export interface AccessRequestStatus {
   decisions?: RecordedDecision[];
   /**
    * Where the request stands, derived from the conditions. Pending: waits for approvers. Approved: the
-   * agent may repeat its call. Consumed: the grant was used.
+   * agent may repeat its call. Consumed: the grant was used. Revoked: the grant was taken back.
    */
-  phase?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Consumed';
+  phase?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Consumed' | 'Revoked';
   /**
    * Approved: enough people approved. Denied: someone denied. Expired: expiresAt has passed. Consumed:
-   * the grant was used.
+   * the grant was used. Revoked: someone took the grant back.
    */
   conditions?: StatusCondition[];
   /**
@@ -222,6 +222,7 @@ export interface AccessRequestStatus {
      */
     time: string;
   };
+  revokedBy?: Revocation;
 }
 /**
  * The approver's slot. The operator moves what is set here to decisions and empties the slot for the
@@ -229,9 +230,10 @@ export interface AccessRequestStatus {
  */
 export interface DecisionSlot {
   /**
-   * Whether the call may go ahead.
+   * Whether the call may go ahead. Revoked takes an approval back, also one that is in use: streams that
+   * live on it end.
    */
-  outcome: 'Approved' | 'Denied';
+  outcome: 'Approved' | 'Denied' | 'Revoked';
   /**
    * Why, for the agent and the record.
    */
@@ -258,6 +260,23 @@ export interface RecordedDecision {
    * Who decided.
    */
   username: string;
+  /**
+   * When the operator recorded it, by the operator's clock.
+   */
+  time: string;
+}
+/**
+ * Who took the grant back. Apart from decisions, because whoever approved may do so too.
+ */
+export interface Revocation {
+  /**
+   * Who revoked.
+   */
+  username: string;
+  /**
+   * Why.
+   */
+  reason?: string;
   /**
    * When the operator recorded it, by the operator's clock.
    */

@@ -1,4 +1,4 @@
-import type {AccessRequestSpec} from '../api/accessrequest.ts';
+import type {AccessRequestSpec, AccessRequestStatus} from '../api/accessrequest.ts';
 import type {Bundle} from '../policy/bundle.ts';
 
 /*
@@ -8,7 +8,8 @@ import type {Bundle} from '../policy/bundle.ts';
  * GET  /v1/bundle?proxy=ID                       stream of BundleMessage, one JSON object a line
  * POST /v1/acknowledgements                      Acknowledgement → 204
  * POST /v1/accessrequests                        OpenRequest → AccessRequestState (201 opened, 200 joined)
- * GET  /v1/accessrequests/{namespace}/{name}?waitSeconds=N   AccessRequestState once it is not Pending, or when N seconds passed
+ * GET  /v1/accessrequests/{namespace}/{name}?waitSeconds=N&phase=P   AccessRequestState once its phase is not P (Pending
+ *                                                where none is given), or when N seconds passed; 404 once it is deleted
  * POST /v1/accessrequests/{namespace}/{name}/consume         ConsumeRequest → AccessRequestState (200), 409 where it cannot be spent
  * POST /v1/checkpoints                           Checkpoint → 204
  *
@@ -39,16 +40,22 @@ export interface OpenRequest {
   readonly expireAfterSeconds: number;
 }
 
+export type AccessRequestPhase = NonNullable<AccessRequestStatus['phase']>;
+
 export interface AccessRequestState {
   readonly namespace: string;
   readonly name: string;
   readonly digest: string;
-  readonly phase: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Consumed';
+  readonly phase: AccessRequestPhase;
   /** The deciding approver's reason, where there is one. */
   readonly reason: string;
   /** Who decided, in order. */
   readonly approvers: readonly string[];
+  /** Who revoked it, where somebody did. */
+  readonly revokedBy?: string;
   readonly expiresAt: string;
+  /** The time left until then by the operator's clock, so that no other clock has to agree with it; 0 once it has passed. */
+  readonly expiresInMilliseconds: number;
 }
 
 export interface ConsumeRequest {

@@ -62,6 +62,7 @@ describe('approval', () => {
       digest: `digest-of-${rule}`,
       accessRequest: `payments/${rule}`,
       approvers: ['oncall@example.com'],
+      expiresAtMilliseconds: 1_767_226_500_000,
       ...differing,
     };
   }

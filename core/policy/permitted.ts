@@ -20,6 +20,8 @@ export interface Grant {
   /** `namespace/name`. */
   readonly accessRequest: string;
   readonly approvers: readonly string[];
+  /** When it ends, milliseconds since the epoch by the proxy's own clock. */
+  readonly expiresAtMilliseconds: number;
 }
 
 /**

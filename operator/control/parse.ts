@@ -1,4 +1,10 @@
-import type {Acknowledgement, Checkpoint, ConsumeRequest, OpenRequest} from '../../core/control/messages.ts';
+import type {
+  AccessRequestPhase,
+  Acknowledgement,
+  Checkpoint,
+  ConsumeRequest,
+  OpenRequest,
+} from '../../core/control/messages.ts';
 import {list, object, oneOf, type Reader, text, wholeNumber} from './reader.ts';
 
 const sha256 = text(/^[0-9a-f]{64}$/, 'a sha256 as 64 lower-case hexadecimal digits');
@@ -20,6 +26,14 @@ const anyText = text();
 export const readProxyID: Reader<string> = text(
   /^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/,
   'a proxy ID: 1 to 128 letters, digits, ".", "_" or "-", the first and last a letter or digit',
+);
+export const readPhase: Reader<AccessRequestPhase> = oneOf(
+  'Pending',
+  'Approved',
+  'Denied',
+  'Expired',
+  'Consumed',
+  'Revoked',
 );
 export const readNamespace: Reader<string> = dnsLabel;
 export const readName: Reader<string> = dnsSubdomain;

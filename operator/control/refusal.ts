@@ -23,6 +23,7 @@ export type RefusalCode =
   | 'Denied'
   | 'Expired'
   | 'Consumed'
+  | 'Revoked'
   | 'AdmissionPolicyMissing'
   | 'AuditChainRegressed'
   | 'Overloaded'

@@ -7,7 +7,7 @@ import {KubeError} from '../kube/error.ts';
 import type {BundlePublisher} from '../policy/publisher.ts';
 import type {Announce} from '../request/announce.ts';
 import {consumeAccessRequest} from '../request/consume.ts';
-import {followAccessRequest} from '../request/follow.ts';
+import {followAccessRequest, type Wait} from '../request/follow.ts';
 import {type Opened, openAccessRequest} from '../request/open.ts';
 import {parseAccessRequest} from '../request/parse.ts';
 import {accessRequestPath} from '../request/state.ts';
@@ -26,13 +26,17 @@ export interface AccessRequestServiceOptions {
 /** What the control API does with AccessRequests, each within what concerns the caller. */
 export interface AccessRequestService {
   open(caller: Caller, request: OpenRequest): Promise<Opened>;
-  follow(caller: Caller, target: Target, waitSeconds: number, gone: AbortSignal): Promise<AccessRequestState>;
+  follow(caller: Caller, following: Following, gone: AbortSignal): Promise<AccessRequestState>;
   consume(caller: Caller, target: Target, request: ConsumeRequest): Promise<AccessRequestState>;
 }
 
 export interface Target {
   readonly namespace: string;
   readonly name: string;
+}
+
+export interface Following extends Wait {
+  readonly target: Target;
 }
 
 export function createAccessRequestService(options: AccessRequestServiceOptions): AccessRequestService {
@@ -68,9 +72,9 @@ export function createAccessRequestService(options: AccessRequestServiceOptions)
       }
       return openAccessRequest(request, {client, accessRequests, bundles: publisher, now});
     },
-    follow(caller, target, waitSeconds, gone) {
+    follow(caller, {target, ...wait}, gone) {
       const key = `${target.namespace}/${target.name}`;
-      return followAccessRequest(key, () => read(caller, target), waitSeconds, gone, {accessRequests, clock});
+      return followAccessRequest(key, () => read(caller, target), wait, gone, {accessRequests, admission, clock});
     },
     consume(caller, target, request) {
       const spending = {...request, proxy: proxyIdentity(caller, request.proxy)};

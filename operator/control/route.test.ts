@@ -10,8 +10,12 @@ test.each([
   ['POST', '/v1/acknowledgements', {name: 'acknowledge'}],
   ['POST', '/v1/checkpoints', {name: 'checkpoint'}],
   ['POST', '/v1/accessrequests', {name: 'open'}],
-  ['GET', '/v1/accessrequests/payments/secrets-0a1b-1', {name: 'follow', target, waitSeconds: 0}],
-  ['GET', '/v1/accessrequests/payments/secrets-0a1b-1?waitSeconds=30', {name: 'follow', target, waitSeconds: 30}],
+  ['GET', '/v1/accessrequests/payments/secrets-0a1b-1', {name: 'follow', target, waitSeconds: 0, phase: 'Pending'}],
+  [
+    'GET',
+    '/v1/accessrequests/payments/secrets-0a1b-1?waitSeconds=30&phase=Consumed',
+    {name: 'follow', target, waitSeconds: 30, phase: 'Consumed'},
+  ],
   ['POST', '/v1/accessrequests/payments/secrets-0a1b-1/consume', {name: 'consume', target}],
 ])('%s %s', (method, url, route) => {
   expect(routeOf(method, url)).toEqual(route);
@@ -39,6 +43,7 @@ describe('refused', () => {
     ['GET', '/v1/accessrequests/payments/x?waitSeconds=-1', 400],
     ['GET', '/v1/accessrequests/payments/x?waitSeconds=601', 400],
     ['GET', '/v1/accessrequests/payments/x?waitSeconds=1e2', 400],
+    ['GET', '/v1/accessrequests/payments/x?phase=consumed', 400],
   ])('%s %s with %i', (method, url, httpStatus) => {
     expect(() => routeOf(method, url)).toThrow(expect.objectContaining({httpStatus}));
   });

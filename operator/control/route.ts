@@ -1,4 +1,5 @@
-import {readName, readNamespace, readProxyID} from './parse.ts';
+import type {AccessRequestPhase} from '../../core/control/messages.ts';
+import {readName, readNamespace, readPhase, readProxyID} from './parse.ts';
 import {Refusal} from './refusal.ts';
 import type {Target} from './requests.ts';
 
@@ -10,7 +11,13 @@ export type Route =
   | {readonly name: 'bundle'; readonly proxy: string}
   | {readonly name: 'acknowledge'}
   | {readonly name: 'open'}
-  | {readonly name: 'follow'; readonly target: Target; readonly waitSeconds: number}
+  | {
+      readonly name: 'follow';
+      readonly target: Target;
+      readonly waitSeconds: number;
+      /** The phase that the caller knows and waits for the end of. */
+      readonly phase: AccessRequestPhase;
+    }
   | {readonly name: 'consume'; readonly target: Target}
   | {readonly name: 'checkpoint'};
 
@@ -35,7 +42,12 @@ export function routeOf(method: string, requestTarget: string): Route {
       return {name: 'open'};
     case 'v1/accessrequests/4':
       expectMethod(method, 'GET');
-      return {name: 'follow', target: targetOf(namespace, name), waitSeconds: waitSecondsOf(url.searchParams)};
+      return {
+        name: 'follow',
+        target: targetOf(namespace, name),
+        waitSeconds: waitSecondsOf(url.searchParams),
+        phase: readPhase(url.searchParams.get('phase') ?? 'Pending', 'phase'),
+      };
     case 'v1/accessrequests/5':
       if (action === 'consume') {
         expectMethod(method, 'POST');

@@ -81,7 +81,7 @@ export async function createControlServer(options: ControlServerOptions): Promis
         const gone = new AbortController();
         response.once('close', () => gone.abort());
         const until = AbortSignal.any([gone.signal, closing.signal]);
-        answerJSON(response, 200, await accessRequests.follow(caller, route.target, route.waitSeconds, until));
+        answerJSON(response, 200, await accessRequests.follow(caller, route, until));
         return;
       }
       case 'consume': {

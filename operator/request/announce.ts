@@ -59,6 +59,7 @@ const actions: Readonly<Record<string, string>> = {
   Denied: 'Deny',
   Expired: 'Expire',
   Consumed: 'Consume',
+  Revoked: 'Revoke',
 };
 
 function turnedTrue(before: AccessRequest, after: AccessRequestStatus) {

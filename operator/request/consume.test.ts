@@ -85,6 +85,13 @@ test('a denial that arrives just before the write is not run over', async () => 
   expect(server.at(key).status?.consumedBy).toBeUndefined();
 });
 
+test('a revocation that nobody has drained yet counts', async () => {
+  const {consume, server} = setUp(stored({grant: 'Window'}, granted));
+  await consume('a1');
+  server.decide(key, 'Revoked', 'ann');
+  await expect(consume('a2')).rejects.toMatchObject({code: 'Revoked', httpStatus: 409});
+});
+
 test('another write in between does not cost the grant', async () => {
   const {consume, server} = setUp(stored({}, granted));
   server.meanwhile = () => void server.put(server.at(key));
@@ -106,6 +113,7 @@ describe('nothing is spent of one that is', () => {
     ['pending', stored(), 'Pending'],
     ['denied', stored({}, {decisions: [{outcome: 'Denied', username: 'ann', time}]}), 'Denied'],
     ['expired', stored({expiresAt: time}, granted), 'Expired'],
+    ['revoked', stored({}, {...granted, revokedBy: {username: 'ann', time}}), 'Revoked'],
     ['short of approvers', stored({count: 2}, granted), 'Pending'],
     [
       'approved by the agent alone',

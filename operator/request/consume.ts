@@ -85,6 +85,8 @@ function notSpendable({spec, metadata, status}: AccessRequest, phase: Phase): Re
         'Consumed',
         `was spent${status?.consumedBy ? ` at ${status.consumedBy.time} on call ${status.consumedBy.auditID}` : ''}.`,
       );
+    case 'Revoked':
+      return refused('Revoked', `was revoked${status?.revokedBy ? ` by ${status.revokedBy.username}` : ''}.`);
     case 'Approved':
       return refused('Expired', 'is being deleted.');
   }

@@ -101,6 +101,19 @@ test.each([
   expect(operator.events).toEqual(['Opened', phase]);
 });
 
+test('a revocation is drained, announced and counted', async () => {
+  await using operator = await setUp();
+  operator.server.put(stored());
+  operator.server.decide(key, 'Approved', 'ann');
+  await operator.clock.advance(1000);
+  operator.server.decide(key, 'Revoked', 'ann');
+  await operator.clock.advance(1000);
+  expect(operator.server.at(key).status).toMatchObject({phase: 'Revoked', revokedBy: {username: 'ann'}});
+  expect(operator.server.at(key).status?.decision).toBeUndefined();
+  expect(operator.events).toEqual(['Opened', 'Approved', 'Revoked']);
+  expect(await operator.registry.metrics()).toContain('lockkeeper_accessrequests_total{phase="Revoked"} 1');
+});
+
 test('a decision that arrives while another is drained is not lost', async () => {
   await using operator = await setUp();
   const request = stored();

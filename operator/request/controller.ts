@@ -121,6 +121,7 @@ function isFinished(phase: Phase): boolean {
     case 'Denied':
     case 'Expired':
     case 'Consumed':
+    case 'Revoked':
       return true;
   }
 }

@@ -1,27 +1,39 @@
 import type {AccessRequest} from '../../core/api/accessrequest.ts';
-import type {AccessRequestState} from '../../core/control/messages.ts';
+import type {AccessRequestPhase, AccessRequestState} from '../../core/control/messages.ts';
+import type {AdmissionStanding} from '../admission/standing.ts';
+import {Refusal} from '../control/refusal.ts';
 import type {Store} from '../kube/client.ts';
 import type {Clock} from '../kube/clock.ts';
+import {advance} from './lifecycle.ts';
 import {stateOf} from './state.ts';
 
 export interface FollowDependencies {
   readonly accessRequests: Store<AccessRequest>;
+  readonly admission: Pick<AdmissionStanding, 'standing'>;
   readonly clock: Clock;
 }
 
+export interface Wait {
+  /** 0 answers at once. */
+  readonly waitSeconds: number;
+  /** The phase that the caller knows already. */
+  readonly phase: AccessRequestPhase;
+}
+
 /**
- * Waits until an AccessRequest is no longer pending, the time is up, or the caller has gone.
+ * Waits until an AccessRequest is in another phase than the caller knows, the time is up, or the caller has gone.
+ *
+ * A decision that still stands in the approver's slot counts already: a revocation must not wait for the leader.
  * @param key `namespace/name`
  * @param read a fresh read of the object, for a replica whose cache does not hold it yet; rejects where it is gone
- * @param waitSeconds 0 answers at once
  * @param gone aborts when nobody waits for the answer any more
  */
 export async function followAccessRequest(
   key: string,
   read: () => Promise<AccessRequest>,
-  waitSeconds: number,
+  {waitSeconds, phase}: Wait,
   gone: AbortSignal,
-  {accessRequests, clock}: FollowDependencies,
+  {accessRequests, admission, clock}: FollowDependencies,
 ): Promise<AccessRequestState> {
   const deadline = clock.monotonic() + waitSeconds * 1000;
   let changed = false;
@@ -36,11 +48,16 @@ export async function followAccessRequest(
   try {
     let request = await read();
     for (;;) {
-      const state = stateOf(request, clock.now());
-      const left = Math.min(deadline - clock.monotonic(), Date.parse(state.expiresAt) - clock.now());
-      if (state.phase !== 'Pending' || deadline <= clock.monotonic() || gone.aborted) {
+      if (request.metadata?.deletionTimestamp) {
+        throw new Refusal('RequestNotFound', 404, `AccessRequest ${key} is being deleted.`);
+      }
+      const state = stateNow(request, admission, clock.now());
+      if (state.phase !== phase || deadline <= clock.monotonic() || gone.aborted) {
         return state;
       }
+      // What has expired already changes no more by time alone.
+      const untilExpiry = state.expiresInMilliseconds || Number.POSITIVE_INFINITY;
+      const left = Math.min(deadline - clock.monotonic(), untilExpiry);
       if (!changed) {
         await new Promise<void>((resolve) => {
           const cancel = clock.after(Math.max(1, left), () => wake());
@@ -62,4 +79,19 @@ export async function followAccessRequest(
   } finally {
     unsubscribe();
   }
+}
+
+function stateNow(
+  request: AccessRequest,
+  admission: Pick<AdmissionStanding, 'standing'>,
+  nowMilliseconds: number,
+): AccessRequestState {
+  const {status} = advance({
+    spec: request.spec,
+    status: request.status,
+    generation: request.metadata?.generation ?? 0,
+    nowMilliseconds,
+    standing: admission.standing(),
+  });
+  return stateOf({...request, status}, nowMilliseconds);
 }

@@ -31,6 +31,10 @@ function denied(username: string): AccessRequestStatus {
   return {decision: {outcome: 'Denied', username, reason: 'no'}};
 }
 
+function revoked(username: string): AccessRequestStatus {
+  return {decision: {outcome: 'Revoked', username, reason: 'enough'}};
+}
+
 /** Runs one decision after the other through the machine, as an approver and the operator take turns. */
 function afterDecisions(given: AccessRequestSpec, decisions: readonly AccessRequestStatus[]) {
   return decisions.reduce(
@@ -62,6 +66,14 @@ describe('a decision', () => {
     ['a listed user counts', listed, [approved('ann')], 'Approved'],
     ['groups are left to the admission policy', grouped, [approved('bob')], 'Approved'],
     ['a count of 0 still needs one', {...spec, count: 0}, [], 'Pending'],
+    ['another approver takes a grant back', spec, [approved('ann'), revoked('bob')], 'Revoked'],
+    ['who approved takes it back', spec, [approved('ann'), revoked('ann')], 'Revoked'],
+    ['one revocation is enough', two, [approved('ann'), approved('bob'), revoked('ann')], 'Revoked'],
+    ['what is not approved is not revoked', two, [approved('ann'), revoked('bob')], 'Pending'],
+    ['what is denied is not revoked', spec, [denied('ann'), revoked('bob')], 'Denied'],
+    ['the agent takes nothing back', spec, [approved('ann'), revoked('agent:bot')], 'Approved'],
+    ['who is not listed takes nothing back', listed, [approved('ann'), revoked('bob')], 'Approved'],
+    ['what is revoked stays so', spec, [approved('ann'), revoked('ann'), approved('bob')], 'Revoked'],
   ] as const)('%s', (_name, given, decisions, phase) => {
     const {status} = afterDecisions(given, decisions);
     expect(status.phase).toBe(phase);
@@ -140,6 +152,7 @@ describe('conditions', () => {
       ['Denied', 'False', 'NotDenied', 3],
       ['Expired', 'False', 'NotExpired', 3],
       ['Consumed', 'False', 'NotConsumed', 3],
+      ['Revoked', 'False', 'NotRevoked', 3],
     ]);
   });
 
@@ -165,6 +178,49 @@ test('a spent grant says who spent it and is final', () => {
   expect(advance(input({status: {...spent, ...denied('bob')}, nowMilliseconds: expires + 1})).phase).toBe('Consumed');
 });
 
+describe('a revocation', () => {
+  const spent = spend(
+    {...input(), status: advance(input({status: approved('ann')})).status},
+    {proxy: 'gateway-0', auditID: 'a1'},
+  );
+
+  test('of a spent grant keeps on record who approved and who spent it', () => {
+    const {status, slot} = advance(input({status: {...spent, ...revoked('ann')}, nowMilliseconds: opened + 1500}));
+    const revokedBy = {username: 'ann', reason: 'enough', time: '2026-01-01T12:00:01.500Z'};
+    expect(slot).toEqual({kind: 'Revoked', revokedBy});
+    expect(status).toMatchObject({phase: 'Revoked', revokedBy, consumedBy: {auditID: 'a1'}});
+    expect(status.decisions).toMatchObject([{outcome: 'Approved', username: 'ann'}]);
+    expect(status.decision).toBeUndefined();
+    expect((status.conditions ?? []).filter((each) => each.status === 'True')).toMatchObject([
+      {type: 'Approved'},
+      {type: 'Consumed'},
+      {type: 'Revoked', reason: 'RevokedByApprover', message: 'ann revoked it: enough'},
+    ]);
+  });
+
+  test('is final, whatever is decided later and however late it is', () => {
+    const {status} = advance(input({status: {...spent, ...revoked('ann')}}));
+    for (const later of [approved('bob'), denied('bob'), revoked('bob')]) {
+      const next = advance(input({status: {...status, ...later}, nowMilliseconds: expires + 1}));
+      expect(next).toMatchObject({phase: 'Revoked', slot: {kind: 'Ignored', because: 'RequestFinished'}});
+      expect(next.status.revokedBy).toEqual(status.revokedBy);
+    }
+  });
+
+  test('waits in the slot while the admission policies do not stand', () => {
+    const held = advance(input({status: {...spent, ...revoked('ann')}, standing: fallen}));
+    expect(held).toMatchObject({phase: 'Consumed', slot: {kind: 'Held'}});
+    expect(advance(input({status: held.status})).phase).toBe('Revoked');
+  });
+
+  test('of what was never approved is taken out of the slot and says so', () => {
+    expect(advance(input({status: revoked('ann')}))).toMatchObject({
+      phase: 'Pending',
+      slot: {kind: 'Ignored', because: 'NotApproved'},
+    });
+  });
+});
+
 test('what is written in phase or conditions never makes an approval', () => {
   const forged: AccessRequestStatus = {
     phase: 'Approved',
@@ -184,9 +240,10 @@ test('what is written in phase or conditions never makes an approval', () => {
 describe('whatever stands in the object', () => {
   const name = fc.constantFrom('', 'ann', 'bob', 'cid', 'agent:bot');
   const outcome = fc.constantFrom('Approved' as const, 'Denied' as const);
+  const slot = fc.constantFrom('Approved' as const, 'Denied' as const, 'Revoked' as const);
   const status: fc.Arbitrary<AccessRequestStatus> = fc.record(
     {
-      decision: fc.record({outcome, username: name}),
+      decision: fc.record({outcome: slot, username: name}),
       decisions: fc.array(fc.record({outcome, username: name, time: fc.constant('2026-01-01T12:00:00Z')}), {
         maxLength: 4,
       }),

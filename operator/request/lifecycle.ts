@@ -1,17 +1,24 @@
-import type {AccessRequestSpec, AccessRequestStatus, RecordedDecision} from '../../core/api/accessrequest.ts';
+import type {
+  AccessRequestSpec,
+  AccessRequestStatus,
+  RecordedDecision,
+  Revocation,
+} from '../../core/api/accessrequest.ts';
 import type {StatusCondition} from '../../core/api/agentaccesspolicy.ts';
 import type {Standing} from '../admission/standing.ts';
 
 /*
  * The life of an AccessRequest as a pure function of what stands in the object and the operator's clock:
  *
- *   Pending ──► Approved ──► Consumed        (grant Once, spent by one call)
- *      │  │        │  └────► Expired
- *      │  │        └───────► Denied          (an approver takes the grant back before it is spent)
+ *   Pending ──► Approved ──► Consumed ──► Revoked   (grant Once, spent by one call, which may still be under way)
+ *      │  │        │ │  └──► Revoked                (an approver takes the grant back, whoever gave it)
+ *      │  │        │ └─────► Expired
+ *      │  │        └───────► Denied                 (another approver denies before it is spent)
  *      │  └────────────────► Expired
  *      └───────────────────► Denied
  *
- * Denied, Expired and Consumed are final. The phase is always counted anew from `decisions[]`, never trusted as written.
+ * Denied, Expired and Revoked are final. The phase is always counted anew from the record (`decisions[]`, `consumedBy`,
+ * `revokedBy`), never trusted as written.
  */
 
 export type Phase = NonNullable<AccessRequestStatus['phase']>;
@@ -20,6 +27,7 @@ export type Phase = NonNullable<AccessRequestStatus['phase']>;
 export type IgnoredBecause =
   | 'RequestFinished'
   | 'RequestExpired'
+  | 'NotApproved'
   | 'ApproverUnknown'
   | 'ApproverIsAgent'
   | 'ApproverNotListed'
@@ -31,6 +39,7 @@ export type SlotOutcome =
   | {readonly kind: 'Empty'}
   | {readonly kind: 'Held'; readonly message: string}
   | {readonly kind: 'Counted'; readonly decision: RecordedDecision}
+  | {readonly kind: 'Revoked'; readonly revokedBy: Revocation}
   | {readonly kind: 'Ignored'; readonly because: IgnoredBecause; readonly message: string};
 
 export interface Advance {
@@ -63,6 +72,7 @@ export function advance(input: AdvanceInput): Advance {
     ...recorded,
     ...(decision && slot.kind === 'Held' && {decision}),
     ...(decisions && {decisions}),
+    ...(slot.kind === 'Revoked' && {revokedBy: slot.revokedBy}),
   };
   const phase = phaseOf(input.spec, drained, input.nowMilliseconds);
   const hold = slot.kind === 'Held' ? slot.message : undefined;
@@ -83,6 +93,9 @@ export function advance(input: AdvanceInput): Advance {
  * @param nowMilliseconds the operator's clock, milliseconds since the epoch
  */
 export function phaseOf(spec: AccessRequestSpec, status: AccessRequestStatus, nowMilliseconds: number): Phase {
+  if (status.revokedBy) {
+    return 'Revoked';
+  }
   if (holds(status, 'Consumed') || status.consumedBy) {
     return 'Consumed';
   }
@@ -143,7 +156,7 @@ function emptySlot({spec, nowMilliseconds, standing}: AdvanceInput, status: Acce
     return {kind: 'Held', message: `The decision is not counted: ${standing.reason}`};
   }
   const phase = phaseOf(spec, status, nowMilliseconds);
-  if (phase === 'Consumed' || phase === 'Denied') {
+  if (phase === 'Denied' || phase === 'Revoked' || (phase === 'Consumed' && decision.outcome !== 'Revoked')) {
     return ignored('RequestFinished', `The request was ${phase.toLowerCase()} before the decision was read.`);
   }
   if (phase === 'Expired') {
@@ -154,18 +167,23 @@ function emptySlot({spec, nowMilliseconds, standing}: AdvanceInput, status: Acce
   if (objection) {
     return objection;
   }
+  const {outcome, reason} = decision;
+  const by = {...(reason !== undefined && {reason}), username, time: timestamp(nowMilliseconds)};
+  if (outcome === 'Revoked') {
+    return phase === 'Pending'
+      ? ignored('NotApproved', 'The request is not approved, so there is nothing to revoke; it can be Denied.')
+      : {kind: 'Revoked', revokedBy: by};
+  }
   if (status.decisions?.some((recorded) => recorded.username === username)) {
     return ignored('AlreadyDecided', `${username} has already decided; the first decision stands.`);
   }
-  if (phase === 'Approved' && decision.outcome === 'Approved') {
+  if (phase === 'Approved' && outcome === 'Approved') {
     return ignored(
       'AlreadyApproved',
       `The request already has the approvals that it needs; ${username}'s is not needed.`,
     );
   }
-  const {outcome, reason} = decision;
-  const time = timestamp(nowMilliseconds);
-  return {kind: 'Counted', decision: {outcome, ...(reason !== undefined && {reason}), username, time}};
+  return {kind: 'Counted', decision: {outcome, ...by}};
 }
 
 /** Why nobody of that name can decide this request; undefined where they can. Groups are the admission policy's matter. */
@@ -209,6 +227,7 @@ function conditionsOf(
         ? {status: 'True', reason: 'DeadlinePassed', message: `Not used before ${spec.expiresAt}.`}
         : {status: 'False', reason: 'NotExpired', message: `Can be decided and used until ${spec.expiresAt}.`},
     Consumed: consumedCondition(spec, status),
+    Revoked: revokedCondition(status, phase),
   };
   return Object.entries(verdicts).map(([type, verdict]) => {
     const earlier = status.conditions?.find((condition) => condition.type === type);
@@ -247,6 +266,14 @@ function deniedCondition(spec: AccessRequestSpec, status: AccessRequestStatus, p
   }
   const reason = denial.reason ? `: ${denial.reason}` : '.';
   return {status: 'True', reason: 'DeniedByApprover', message: `${denial.username} denied it${reason}`};
+}
+
+function revokedCondition({revokedBy}: AccessRequestStatus, phase: Phase): Verdict {
+  if (phase !== 'Revoked' || !revokedBy) {
+    return {status: 'False', reason: 'NotRevoked', message: 'No approver has taken the grant back.'};
+  }
+  const reason = revokedBy.reason ? `: ${revokedBy.reason}` : '.';
+  return {status: 'True', reason: 'RevokedByApprover', message: `${revokedBy.username} revoked it${reason}`};
 }
 
 function consumedCondition(spec: AccessRequestSpec, {consumedBy}: AccessRequestStatus): Verdict {

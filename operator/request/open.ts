@@ -132,6 +132,7 @@ function isJoinable(existing: AccessRequest, {spec}: OpenRequest, nowMillisecond
       return true;
     case 'Expired':
     case 'Consumed':
+    case 'Revoked':
       return false;
   }
 }

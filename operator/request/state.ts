@@ -22,10 +22,12 @@ export function stateOf(request: AccessRequest, nowMilliseconds: number): Access
   const {spec, metadata, status = {}} = request;
   const phase = phaseOf(spec, status, nowMilliseconds);
   const counted = countedDecisions(spec, status);
+  const revokedBy = phase === 'Revoked' ? status.revokedBy : undefined;
   const deciding =
-    phase === 'Denied'
+    revokedBy ??
+    (phase === 'Denied'
       ? counted.find(({outcome}) => outcome === 'Denied')
-      : counted.findLast(({outcome}) => outcome === 'Approved');
+      : counted.findLast(({outcome}) => outcome === 'Approved'));
   return {
     namespace: metadata?.namespace ?? '',
     name: metadata?.name ?? '',
@@ -33,6 +35,8 @@ export function stateOf(request: AccessRequest, nowMilliseconds: number): Access
     phase,
     reason: deciding?.reason ?? '',
     approvers: counted.map(({username}) => username),
+    ...(revokedBy && {revokedBy: revokedBy.username}),
     expiresAt: spec.expiresAt,
+    expiresInMilliseconds: Math.max(0, Date.parse(spec.expiresAt) - nowMilliseconds),
   };
 }

@@ -38,6 +38,7 @@ function state(differing: Partial<AccessRequestState> = {}): AccessRequestState 
     reason: '',
     approvers: [],
     expiresAt: '2026-01-01T00:15:00Z',
+    expiresInMilliseconds: 900_000,
     ...differing,
   };
 }
@@ -48,9 +49,9 @@ function operator(answers: Partial<ApprovalControl>) {
   const unexpected = () => Promise.reject(new Error('not expected'));
   const control: ApprovalControl = {
     open: (request) => (answers.open ?? unexpected)(request),
-    follow: (namespace, name, waitSeconds, signal) => {
+    follow: (namespace, name, waitSeconds, ...rest) => {
       asked.push(['follow', namespace, name, waitSeconds]);
-      return (answers.follow ?? unexpected)(namespace, name, waitSeconds, signal);
+      return (answers.follow ?? unexpected)(namespace, name, waitSeconds, ...rest);
     },
     consume: (namespace, name, request) => {
       asked.push(['consume', namespace, name, request]);
@@ -185,7 +186,9 @@ describe('spending grants', () => {
     ...held(rule),
     state: state({name: `ar-${rule}`, phase: 'Approved', approvers: ['ann@example.com']}),
   });
-  const call = {auditID: 'a-1', proxy: 'proxy-1', signal: staying};
+  // This proxy's clock is nine minutes ahead of the operator's.
+  const now = () => new Date('2026-01-01T00:09:00Z');
+  const call = {auditID: 'a-1', proxy: 'proxy-1', signal: staying, now};
 
   test('each is consumed for this call, and says who approved', async () => {
     const {control, asked} = operator({
@@ -200,6 +203,7 @@ describe('spending grants', () => {
         digest: `digest-${rule}`,
         accessRequest: `payments/ar-${rule}`,
         approvers: ['ann@example.com', 'bob@example.com'],
+        expiresAtMilliseconds: Date.parse('2026-01-01T00:24:00Z'),
       })),
     );
     expect(asked).toEqual(

@@ -46,18 +46,27 @@ export function requestApprovals(
 export async function spendGrants(
   control: ApprovalControl,
   approved: readonly RequestedApproval[],
-  call: {readonly auditID: string; readonly proxy: string; readonly signal: AbortSignal},
+  call: {
+    readonly auditID: string;
+    readonly proxy: string;
+    readonly signal: AbortSignal;
+    readonly now: () => Date;
+  },
 ): Promise<readonly Grant[]> {
   const grants: Grant[] = [];
   for (const {requirement, open, state} of approved) {
     const {digest} = open.spec;
     const {namespace, name} = state;
+    // Not when the answer is here: the time that it took must not make the grant last longer.
+    const askedAtMilliseconds = call.now().getTime();
     const spent = await asking(
       () => control.consume(namespace, name, {digest, proxy: call.proxy, auditID: call.auditID}),
       call.signal,
       (reason) => {
         const message = `AccessRequest ${namespace}/${name}: ${reason}; repeat the call to ask again`;
-        return new Refusal('ApprovalSpent', 403, message, {details: detailsOf(state, 'AccessRequestSpent', message)});
+        return new Refusal('ApprovalSpent', 403, message, {
+          details: detailsOf(state.name, 'AccessRequestSpent', message),
+        });
       },
     );
     grants.push({
@@ -66,6 +75,7 @@ export async function spendGrants(
       digest: spent.digest,
       accessRequest: `${spent.namespace}/${spent.name}`,
       approvers: spent.approvers,
+      expiresAtMilliseconds: askedAtMilliseconds + spent.expiresInMilliseconds,
     });
   }
   return grants;
@@ -107,17 +117,24 @@ export function notApproved({state, requirement}: RequestedApproval): Refusal | 
     case 'Pending': {
       const wanted = requirement.message === '' ? '' : `${requirement.message.replace(/\.$/, '')}. `;
       const message = `${wanted}${named} waits for approval until ${state.expiresAt}. Approve with: ${approveCommand(state)} and then repeat the same call`;
-      return new Refusal('ApprovalPending', 403, message, {details: detailsOf(state, 'AccessRequestPending', message)});
+      return new Refusal('ApprovalPending', 403, message, {
+        details: detailsOf(state.name, 'AccessRequestPending', message),
+      });
     }
     case 'Denied': {
       const by = state.approvers.length === 0 ? '' : ` by ${state.approvers.join(', ')}`;
       const message = `${named} was denied${by}${state.reason === '' ? '' : `: ${state.reason}`}`;
-      return new Refusal('ApprovalDenied', 403, message, {details: detailsOf(state, 'AccessRequestDenied', message)});
+      return new Refusal('ApprovalDenied', 403, message, {
+        details: detailsOf(state.name, 'AccessRequestDenied', message),
+      });
     }
     case 'Expired':
-    case 'Consumed': {
+    case 'Consumed':
+    case 'Revoked': {
       const message = `${named} is ${state.phase}; repeat the call to ask again`;
-      return new Refusal('ApprovalSpent', 403, message, {details: detailsOf(state, 'AccessRequestSpent', message)});
+      return new Refusal('ApprovalSpent', 403, message, {
+        details: detailsOf(state.name, 'AccessRequestSpent', message),
+      });
     }
   }
 }
@@ -126,6 +143,6 @@ function approveCommand({namespace, name}: AccessRequestState): string {
   return `kubectl -n ${namespace} patch accessrequest ${name} --subresource=status --type=merge -p '{"status":{"decision":{"outcome":"Approved","reason":"..."}}}'`;
 }
 
-function detailsOf(state: AccessRequestState, reason: string, message: string) {
-  return {name: state.name, group: 'lockkeeper.dev', kind: 'accessrequests', causes: [{reason, message}]};
+export function detailsOf(name: string, reason: string, message: string) {
+  return {name, group: 'lockkeeper.dev', kind: 'accessrequests', causes: [{reason, message}]};
 }

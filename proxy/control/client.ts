@@ -1,6 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import {Agent, request} from 'undici';
 import {
+  type AccessRequestPhase,
   type AccessRequestState,
   type Acknowledgement,
   type BundleMessage,
@@ -60,9 +61,15 @@ export class ControlClient {
     return this.#call('POST', '/v1/accessrequests', body, answerTimeoutMilliseconds);
   }
 
-  /** The state once it is no longer Pending, or when the seconds have passed. */
-  follow(namespace: string, name: string, waitSeconds: number, signal: AbortSignal): Promise<AccessRequestState> {
-    const path = `/v1/accessrequests/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}?waitSeconds=${waitSeconds}`;
+  /** The state once its phase is not the given one, or when the seconds have passed. */
+  follow(
+    namespace: string,
+    name: string,
+    waitSeconds: number,
+    signal: AbortSignal,
+    phase: AccessRequestPhase = 'Pending',
+  ): Promise<AccessRequestState> {
+    const path = `/v1/accessrequests/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}?waitSeconds=${waitSeconds}&phase=${phase}`;
     return this.#call('GET', path, undefined, waitSeconds * 1000 + followMarginMilliseconds, signal);
   }
 

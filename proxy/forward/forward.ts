@@ -1,6 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {PassThrough, type Readable} from 'node:stream';
-import type {Permitted} from '../../core/policy/permitted.ts';
+import type {LiveCall, LiveCalls} from '../authorize/live.ts';
 import {announcesBody} from '../path/body.ts';
 import type {Call, Next} from '../path/call.ts';
 import type {Credential} from './credential.ts';
@@ -11,10 +11,7 @@ import {type BodyReader, ClientGone, Relay} from './relay.ts';
 import type {Transport} from './transport.ts';
 
 /** A call that was decided, approved where it had to be and put on record: all that may leave the proxy. */
-export interface Dispatchable {
-  readonly permitted: Permitted;
-  /** The body where a filter had to read it; undefined: it is streamed from the request. */
-  readonly body: Buffer | undefined;
+export interface Dispatchable extends LiveCall {
   /** What to ask upstream for. */
   readonly accept: string | undefined;
   readonly openBody: (statusCode: number, headers: IncomingHttpHeaders) => BodyReader;
@@ -27,6 +24,8 @@ export interface ForwardDependencies {
   readonly multiplexed: Transport;
   readonly identity: IdentityHeaders;
   readonly credential: Credential;
+  /** Told of calls that last, and ends them when they are permitted no longer. */
+  readonly live: Pick<LiveCalls, 'admit'>;
   /** Responses that last, so that draining can end them cleanly. */
   readonly longRunning: Set<Relay>;
 }
@@ -34,7 +33,7 @@ export interface ForwardDependencies {
 /** Sends the call upstream and carries the answer back. Takes only what the decision permitted. */
 export function forward(deps: ForwardDependencies): Next<Dispatchable> {
   const buffers = new OutboxBuffers();
-  return async (call, {permitted, body, accept, openBody}) => {
+  return async (call, {decided, permitted, accept, openBody}) => {
     const {operation, agent} = permitted;
     const headers = upstreamHeaders(call.request.headers, deps.identity(agent), {
       authorization: deps.credential.authorization,
@@ -45,7 +44,8 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
       method: operation.method,
       path: operation.requestURI,
       headers,
-      body: body ?? bodyStream(call, headers),
+      // Where a filter had to read it, what it read; else as it comes.
+      body: decided.body?.bytes ?? bodyStream(call, headers),
     };
     if (!isLongRunning(operation)) {
       const relay = new Relay(call.response, openBody, buffers);
@@ -53,11 +53,13 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
       return relay.done;
     }
     const relay = new Relay(call.response, openBody, buffers, (statusCode) => call.record.responseStarted(statusCode));
+    const release = deps.live.admit({decided, permitted}, (refusal) => relay.end(refusal));
     deps.longRunning.add(relay);
     try {
       deps.multiplexed.send(request, relay);
       await relay.done;
     } finally {
+      release();
       deps.longRunning.delete(relay);
     }
   };

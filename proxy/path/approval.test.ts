@@ -53,7 +53,13 @@ class Operator implements ApprovalControl {
   }
 
   #state(name: string, digest: string, differing: Partial<AccessRequestState>): AccessRequestState {
-    const state = {phase: 'Pending', reason: '', approvers: [], expiresAt: '2026-01-01T00:15:00Z'} as const;
+    const state = {
+      phase: 'Pending',
+      reason: '',
+      approvers: [],
+      expiresAt: '2026-01-01T00:15:00Z',
+      expiresInMilliseconds: 900_000,
+    } as const;
     return {namespace: 'payments', name, digest, ...state, ...differing};
   }
 }
@@ -103,7 +109,7 @@ describe('a call that needs approval', () => {
     const {control, run, reached, annotations} = world(ask());
     await run();
     expect(control.spent).toEqual(['ar-1']);
-    expect(reached[0]?.body?.toString()).toBe('{"metadata":{"name":"db"}}');
+    expect(reached[0]?.decided.body?.bytes.toString()).toBe('{"metadata":{"name":"db"}}');
     expect(reached[0]?.permitted.by).toMatchObject({
       kind: 'Grants',
       grants: [{rule: 'ask', accessRequest: 'payments/ar-1', approvers: ['ann@example.com']}],
@@ -127,6 +133,7 @@ describe('a call that needs approval', () => {
     ['Denied', 'ApprovalDenied'],
     ['Expired', 'ApprovalSpent'],
     ['Consumed', 'ApprovalSpent'],
+    ['Revoked', 'ApprovalSpent'],
   ] as const)('is refused where its AccessRequest is %s, and spends nothing', async (phase, code) => {
     const {control, run, reached, annotations} = world(ask());
     control.decided = {phase};

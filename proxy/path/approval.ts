@@ -9,13 +9,13 @@ import {
 import {acceptNegotiator} from '../forward/negotiate.ts';
 import {acceptableAnswer} from './acceptable.ts';
 import {type Call, isGone, type Next} from './call.ts';
-import {type Decided, type DecisionDependencies, redecide} from './decision.ts';
-import {heldRequirement} from './held.ts';
+import {type Decided, type DecisionDependencies, denial, redecide} from './decision.ts';
+import {digestFor, heldRequirement} from './held.ts';
 import {Refusal} from './refusal.ts';
 
 export interface PermittedCall {
+  readonly decided: Decided;
   readonly permitted: Permitted;
-  readonly body: Buffer | undefined;
 }
 
 export interface ApprovalDependencies {
@@ -33,7 +33,7 @@ export function withApproval(
   return async (call, decided) => {
     const permitted =
       decided.decision.outcome === 'Allowed' ? decided.decision.permitted : await approved(call, decided);
-    return next(call, {permitted, body: decided.body?.bytes});
+    return next(call, {decided, permitted});
   };
 
   async function approved(call: Call, decided: Decided): Promise<Permitted> {
@@ -50,14 +50,11 @@ export function withApproval(
       if (refusal !== undefined) throw refusal;
     }
     // The call may have waited for minutes: a Deny declared meanwhile is not beaten by the grant.
-    const now = redecide(deps, call, decided);
+    const now = redecide(deps, decided);
+    call.decision = now;
+    if (now.outcome === 'Denied') throw denial(now.reason, decided.operation);
     if (now.outcome === 'Allowed') return now.permitted;
-    const digests = new Map(
-      now.requirements.map((requirement) => [
-        requirement,
-        heldRequirement(requirement, decided, deps.maskText).open.spec.digest,
-      ]),
-    );
+    const digests = new Map(now.requirements.map((requirement) => [requirement, digestFor(requirement, decided)]));
     const granted = new Set(requested.map(({open}) => open.spec.digest));
     if ([...digests.values()].some((digest) => !granted.has(digest))) {
       const message = 'the policy changed while the call waited for approval; repeat the call to ask again';
@@ -67,7 +64,7 @@ export function withApproval(
     const grants = await spendGrants(
       deps.control,
       requested.filter(({open}) => needed.has(open.spec.digest)),
-      {auditID: call.record.auditID, proxy: deps.proxy, signal},
+      {auditID: call.record.auditID, proxy: deps.proxy, signal, now: deps.now},
     );
     call.approval = {...approvalOf(requested), granted: true};
     return approve(now, (requirement) => digests.get(requirement) ?? '', grants);

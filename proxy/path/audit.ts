@@ -4,7 +4,7 @@ import {ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
 import {answer, refusalOf} from './answer.ts';
 import {Call, isGone, type Next, type ServedRequest, type ServedResponse} from './call.ts';
-import type {Refusal} from './refusal.ts';
+import {type Refusal, StreamEnded} from './refusal.ts';
 
 export interface AuditDependencies {
   readonly recorder: RecorderDependencies;
@@ -56,6 +56,12 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
       const code = response.headersSent ? response.statusCode : clientGoneCode;
       await recordEnd(call, code, undefined, error.message).catch(onInternalError);
       return error.code;
+    }
+    if (error instanceof StreamEnded) {
+      const {refusal} = error;
+      if (!response.writableEnded) breakOff(response);
+      await recordEnd(call, refusal.httpStatus, refusal, undefined).catch(onInternalError);
+      return refusal.code;
     }
     if (response.headersSent) {
       // A response that ends here would look whole.

@@ -258,7 +258,7 @@ describe('a body that only a DryRun policy looks at', () => {
 });
 
 describe('decided again after a wait', () => {
-  const deps = (bundles: Bundles) => ({bundles, maximumBodyBytes: 64, now, maskText});
+  const deps = (bundles: Bundles) => ({bundles, now});
   const waited = async (policies: readonly TestPolicy[]) => {
     const {reached} = await decided(bundlesOf(policies), create, {body: '{"data":{"a":"b"}}'});
     return {...reached, agent: agent({expiresAtMilliseconds: now().getTime() + 1})};
@@ -266,23 +266,19 @@ describe('decided again after a wait', () => {
 
   test('by the bundle that is in force by then', async () => {
     const before = await waited([conditionOn("object.data.a == 'b'")]);
-    expect(redecide(deps(bundlesOf([allowAll])), callOf().call, before)).toMatchObject({outcome: 'Allowed'});
-    expect(() => redecide(deps(bundlesOf([])), callOf().call, before)).toThrow(
-      expect.objectContaining({code: 'PolicyDenied'}),
-    );
+    expect(redecide(deps(bundlesOf([allowAll])), before)).toMatchObject({outcome: 'Allowed'});
+    expect(redecide(deps(bundlesOf([])), before)).toMatchObject({outcome: 'Denied'});
   });
 
   test('with the body that was read', async () => {
     const before = await waited([conditionOn("object.data.a == 'b'")]);
     const narrower = bundlesOf([conditionOn("object.data.a == 'c'")]);
-    expect(() => redecide(deps(narrower), callOf().call, before)).toThrow(
-      expect.objectContaining({code: 'PolicyDenied'}),
-    );
+    expect(redecide(deps(narrower), before)).toMatchObject({outcome: 'Denied'});
   });
 
   test('a token that expired meanwhile is refused with 401', async () => {
     const before = {...(await waited([allowAll])), agent: agent({expiresAtMilliseconds: now().getTime()})};
-    expect(() => redecide(deps(bundlesOf([allowAll])), callOf().call, before)).toThrow(
+    expect(() => redecide(deps(bundlesOf([allowAll])), before)).toThrow(
       expect.objectContaining({code: 'Unauthenticated', httpStatus: 401}),
     );
   });

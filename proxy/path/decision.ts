@@ -51,23 +51,20 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
 }
 
 /**
- * The verdict of the bundle that is in force now, on a call that waited since it was first decided.
+ * The verdict of the bundle that is in force now, on a call that was decided some time ago.
  *
- * @throws {Refusal} where it is denied by now
+ * @throws {Refusal} where its token has expired, or there are no policies to ask
  */
 export function redecide(
-  deps: DecisionDependencies,
-  call: Call,
+  deps: Pick<DecisionDependencies, 'bundles' | 'now'>,
   {agent, operation, body}: Decided,
-): Allowed | NeedsApproval {
-  if (agent.expiresAtMilliseconds <= deps.now().getTime()) {
-    throw new Refusal('Unauthenticated', 401, 'the token expired while the call waited for approval');
+): Decision {
+  const now = deps.now();
+  if (agent.expiresAtMilliseconds <= now.getTime()) {
+    throw new Refusal('Unauthenticated', 401, 'the token with which the call was made has expired');
   }
   const selection = select(bundleInForce(deps.bundles, operation), agent, operation);
-  const decision: Decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
-  call.decision = decision;
-  if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
-  return decision;
+  return decide(selection, {...contentOf(operation, body), now});
 }
 
 /** Subresources that act whatever the method: a GET can be an exec. */
@@ -116,7 +113,7 @@ function refuseUpgrade({request}: Call, operation: Operation): void {
   throw new Refusal('UpgradeUnsupported', 501, message);
 }
 
-function denial(reason: string, {name, apiGroup, resource}: Operation): Refusal {
+export function denial(reason: string, {name, apiGroup, resource}: Operation): Refusal {
   const details = {...(name !== '' && {name}), ...(apiGroup !== '' && {group: apiGroup}), kind: resource};
   return new Refusal('PolicyDenied', 403, reason, resource === '' ? {} : {details});
 }

@@ -14,12 +14,6 @@ export function heldRequirement(
 ): HeldRequirement {
   const {agent, operation, body} = decided;
   const {approval, policyNamespace, policyName, policyUID, policyGeneration, rule} = requirement;
-  const bodyHash = body === undefined ? '' : bodySHA256(body.content);
-  const digest =
-    approval.grant === 'Once'
-      ? callDigest({agent, requirement, operation, contentType: body?.contentType ?? '', bodySHA256: bodyHash})
-      : // An object that is made has no name in the path, and without one the grant would hold for any other.
-        objectDigest({agent, requirement, operation, objectName: operation.name || (objectName(decided) ?? bodyHash)});
   const request: AccessRequestSpec['request'] = {
     method: operation.method,
     path: maskText(operation.path),
@@ -27,7 +21,7 @@ export function heldRequirement(
     ...(body !== undefined &&
       body.content.kind !== 'Empty' && {
         contentType: maskText(body.contentType),
-        bodySHA256: bodyHash,
+        bodySHA256: bodyHash(decided),
         bodyPreview: previewOf(body, operation, maskText),
       }),
     ...(operation.command.length > 0 && {command: operation.command.map(maskText)}),
@@ -58,7 +52,7 @@ export function heldRequirement(
           ...(!operation.isResourceRequest && {path: maskText(operation.path)}),
         },
         request,
-        digest,
+        digest: digestFor(requirement, decided),
         policy: {namespace: policyNamespace, name: policyName, uid: policyUID, rule, generation: policyGeneration},
         approvers: {groups: [...approval.approvers.groups], users: [...approval.approvers.users]},
         count: approval.count,
@@ -66,6 +60,30 @@ export function heldRequirement(
       },
     },
   };
+}
+
+/** What a grant must bear to let the call through under that rule. */
+export function digestFor(requirement: ApprovalRequirement, decided: Decided): string {
+  const {agent, operation, body} = decided;
+  return requirement.approval.grant === 'Once'
+    ? callDigest({
+        agent,
+        requirement,
+        operation,
+        contentType: body?.contentType ?? '',
+        bodySHA256: bodyHash(decided),
+      })
+    : // An object that is made has no name in the path, and without one the grant would hold for any other.
+      objectDigest({
+        agent,
+        requirement,
+        operation,
+        objectName: operation.name || (objectName(decided) ?? bodyHash(decided)),
+      });
+}
+
+function bodyHash({body}: Decided): string {
+  return body === undefined ? '' : bodySHA256(body.content);
 }
 
 /** `metadata.name` of an object that is being created. */

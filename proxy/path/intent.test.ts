@@ -4,7 +4,7 @@ import {callOf} from '../../test/proxy/call.ts';
 import {AuditUnavailable} from '../audit/errors.ts';
 import {withIntent} from './intent.ts';
 
-const permitted = {permitted: undefined as never, body: undefined};
+const permitted = {decided: undefined as never, permitted: undefined as never};
 
 test('the call goes on once its intent is on record', async () => {
   const {call, log} = callOf();

@@ -39,7 +39,7 @@ async function passing({policy = {masking}, accept, method = 'GET', ...of}: Of =
   const {call} = callOf({method, headers: {accept}});
   const forwarded: Dispatchable[] = [];
   const permitted = of.permitted ?? permittedBy(policy, of.operation ?? operation());
-  await withMasking(async (_call, each) => void forwarded.push(each))(call, {permitted, body: undefined});
+  await withMasking(async (_call, each) => void forwarded.push(each))(call, {decided: undefined as never, permitted});
   const [dispatchable] = forwarded;
   if (dispatchable === undefined) throw new Error('nothing was forwarded');
   const answer = (chunks: readonly string[], headers: IncomingHttpHeaders = json, status = 200) => {
@@ -83,8 +83,8 @@ describe('where policy masks', () => {
       reader.end(() => {});
     });
     const [one, other] = [callOf().call, callOf().call];
-    await filter(one, {permitted, body: undefined});
-    await filter(other, {permitted, body: undefined});
+    await filter(one, {decided: undefined as never, permitted});
+    await filter(other, {decided: undefined as never, permitted});
     expect([one.masked?.PAN, other.masked?.PAN]).toEqual([2, 2]);
     expect(first.call.masked).toBeUndefined();
   });
@@ -102,7 +102,7 @@ describe('where policy masks', () => {
       if (request.url !== '/given-up') reader.end((bytes) => void out.push(`${bytes}`));
     });
     for (const url of ['/given-up', '/', '/given-up', '/'])
-      await filter(callOf({url}).call, {permitted, body: undefined});
+      await filter(callOf({url}).call, {decided: undefined as never, permitted});
     expect(out.join('')).toBe('1111111111111111');
   });
 

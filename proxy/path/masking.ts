@@ -23,13 +23,13 @@ const copiedBytes = 64 * 1024;
 export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   const negotiate = acceptNegotiator();
   const maskers = new Maskers();
-  return async (call, {permitted, body}) => {
+  return async (call, {decided, permitted}) => {
     const {obligations} = permitted;
     const accept = acceptableAnswer(obligations, call.request.headers.accept, negotiate);
     const masking = obligations.masking.length > 0;
     return next(call, {
+      decided,
       permitted,
-      body,
       accept,
       openBody(statusCode, headers) {
         if (isEmpty(call, statusCode, headers)) return unmasked;

@@ -11,6 +11,9 @@ export type RefusalCode =
   | 'ApprovalPending'
   | 'ApprovalDenied'
   | 'ApprovalSpent'
+  | 'ApprovalRequired'
+  | 'ApprovalExpired'
+  | 'ApprovalRevoked'
   | 'NoBundle'
   | 'StaleBundle'
   | 'ControlUnavailable'
@@ -19,6 +22,7 @@ export type RefusalCode =
   | 'NotAcceptable'
   | 'UpgradeUnsupported'
   | 'MaskingImpossible'
+  | 'MaskingChanged'
   | 'Overloaded'
   | 'Draining'
   | 'AuditUnavailable'
@@ -30,6 +34,17 @@ interface RefusalOptions {
   readonly details?: Status['details'];
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
+}
+
+/** A call that was ended after its answer had begun, because it is no longer permitted. */
+export class StreamEnded extends Error {
+  override readonly name = 'StreamEnded';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message, {cause: refusal});
+    this.refusal = refusal;
+  }
 }
 
 /** A call that is not carried out. It becomes a Kubernetes Status in `answer.ts` and nowhere else. */

@@ -30,6 +30,12 @@ export class Metrics {
     labelNames: ['kind'] as const,
     registers: this.#registers,
   });
+  readonly streamsEnded = new Counter({
+    name: 'lockkeeper_proxy_streams_ended_total',
+    help: 'Calls that last and were ended because they were permitted no longer, by why: the code of the refusal.',
+    labelNames: ['reason'] as const,
+    registers: this.#registers,
+  });
   readonly bundles = new Counter({
     name: 'lockkeeper_proxy_bundles_total',
     help: 'Bundles received from the operator by result: Applied or Rejected.',

@@ -68,6 +68,7 @@ const state: AccessRequestState = {
   phase: 'Pending',
   reason: '',
   approvers: [],
+  expiresInMilliseconds: 900_000,
   expiresAt: '2026-01-01T00:15:00Z',
 };
 const open = {namespace: 'payments', expireAfterSeconds: 900, spec: {digest: 'd'}} as Parameters<
@@ -83,7 +84,7 @@ describe('each message', () => {
     [
       'follow',
       (client) => client.follow('payments', 'a/b c', 30, staying),
-      'GET /v1/accessrequests/payments/a%2Fb%20c?waitSeconds=30',
+      'GET /v1/accessrequests/payments/a%2Fb%20c?waitSeconds=30&phase=Pending',
       undefined,
       200,
     ],

@@ -51,7 +51,7 @@ async function permit(call: Call, operation: Operation) {
   call.decision = decision;
   await call.record.intent(call.recorded());
   call.intended = true;
-  return decision.permitted;
+  return {decision, permitted: decision.permitted};
 }
 
 interface Of {
@@ -75,13 +75,16 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
     multiplexed,
     identity: impersonation(),
     credential: {authorization: 'Bearer proxy', close: () => {}},
+    live: {admit: () => () => {}},
     longRunning,
   });
   const plain = {push: (chunk: Buffer, emit: (bytes: Buffer) => void) => emit(chunk), end: () => {}};
   const serve = withAudit({recorder: log.recorder(), metrics: new Metrics(), onInternalError: () => {}}, (call) =>
     withOperation(async (_call, {operation}) => {
-      const permitted = await permit(call, operation);
-      await filter(call, {permitted, body, accept: 'application/json', openBody: () => plain});
+      const {decision, permitted} = await permit(call, operation);
+      const read = body && ({bytes: body, contentType: '', content: {kind: 'Opaque', canonical: body}} as const);
+      const decided = {agent: caller, operation, rootNamespace: 'lockkeeper-system', decision, body: read};
+      await filter(call, {decided, permitted, accept: 'application/json', openBody: () => plain});
     })(call, caller),
   );
   const open = await exchange(protocol, serve);
