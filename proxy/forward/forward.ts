@@ -4,6 +4,7 @@ import type {LiveCall, LiveCalls} from '../authorize/live.ts';
 import {announcesBody} from '../path/body.ts';
 import type {Call, Next} from '../path/call.ts';
 import type {Credential} from './credential.ts';
+import {Decoded} from './decoded.ts';
 import {type IdentityHeaders, upstreamHeaders} from './headers.ts';
 import {isLongRunning} from './longrunning.ts';
 import {OutboxBuffers} from './outbox.ts';
@@ -49,14 +50,14 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
     };
     if (!isLongRunning(operation)) {
       const relay = new Relay(call.response, openBody, buffers);
-      deps.pooled.send(request, relay);
+      deps.pooled.send(request, new Decoded(relay));
       return relay.done;
     }
     const relay = new Relay(call.response, openBody, buffers, (statusCode) => call.record.responseStarted(statusCode));
     const release = deps.live.admit({decided, permitted}, (refusal) => relay.end(refusal));
     deps.longRunning.add(relay);
     try {
-      deps.multiplexed.send(request, relay);
+      deps.multiplexed.send(request, new Decoded(relay));
       await relay.done;
     } finally {
       release();

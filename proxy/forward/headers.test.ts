@@ -17,6 +17,7 @@ function pairs(flat: readonly string[]): [string, string][] {
 
 describe('headers of the call upstream', () => {
   test.each([
+    'content-encoding',
     'content-type',
     'if-match',
     'if-none-match',

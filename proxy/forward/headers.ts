@@ -7,6 +7,7 @@ import type {Agent} from '../../core/request/agent.ts';
  * invented tomorrow can add to or take from what the proxy says of the caller.
  */
 const forwarded = [
+  'content-encoding',
   'content-type',
   'if-match',
   'if-none-match',

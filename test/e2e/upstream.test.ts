@@ -1,7 +1,7 @@
-import type {IncomingMessage, ServerResponse} from 'node:http';
+import type {IncomingHttpHeaders, IncomingMessage, ServerResponse} from 'node:http';
 import type {Http2ServerResponse} from 'node:http2';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {gzipSync} from 'node:zlib';
+import {brotliCompressSync, gzipSync} from 'node:zlib';
 import {afterAll, afterEach, beforeAll, describe, expect, jest, test} from '@jest/globals';
 import {type AgentClient, collect, protocols} from './client.ts';
 import {allowEverything, Stack} from './stack.ts';
@@ -87,7 +87,7 @@ describe('an answer that cannot be read', () => {
     await expect(collect(stream)).rejects.toThrow();
   });
   test.each([
-    ['compressed', {...json, 'content-encoding': 'gzip'}, gzipSync(`{"a":"${card}"}`)],
+    ['compressed in an unusual way', {...json, 'content-encoding': 'br'}, brotliCompressSync(`{"a":"${card}"}`)],
     ['protobuf', {'content-type': 'application/vnd.kubernetes.protobuf'}, card],
     ['of no type', {}, card],
     ['in UTF-16', {'content-type': 'application/json; charset=utf-16'}, Buffer.from(card, 'utf16le')],
@@ -99,6 +99,33 @@ describe('an answer that cannot be read', () => {
       expect(answer.status).toBe(502);
       expect(answer.failure.message).toContain('cannot be masked');
     }
+  });
+
+  test('compressed although nobody asked for it, is masked and comes as it is', async () => {
+    const text = JSON.stringify({items: Array.from({length: 10_000}, () => `paid with ${card}.`)});
+    const compressed = gzipSync(text);
+    let asked: IncomingHttpHeaders = {};
+    upstream.serve = (request, response) => {
+      asked = request.headers;
+      response.writeHead(200, {...json, 'content-encoding': 'gzip', 'content-length': compressed.length});
+      response.end(compressed);
+    };
+    const headers = {'accept-encoding': 'gzip'};
+    for (const path of [list, watch]) {
+      for (const answer of [await agent.call(path, {headers}), await agent.call2(path, {headers})]) {
+        expect(asked['accept-encoding']).toBe('identity');
+        expect(answer.headers['content-encoding']).toBeUndefined();
+        expect(answer.text).toBe(text.replaceAll(card, '************1111'));
+      }
+    }
+  });
+
+  test.each(protocols)('breaks off where its gzip does, over %s', async (protocol) => {
+    const compressed = gzipSync('{"items":[]}');
+    upstream.serve = (_request, response) =>
+      response.writeHead(200, {...json, 'content-encoding': 'gzip'}).end(compressed.subarray(0, -8));
+    const stream = await agent.stream(protocol, list);
+    await expect(collect(stream)).rejects.toThrow();
   });
 
   test.each([
