@@ -23,10 +23,10 @@ const FROM_16 = [16, 17, 18, 19];
  * Who issues which numbers, at which lengths.
  *
  * Sources: Wikipedia, "Payment card number", section "Issuer identification number" (networks, ranges and lengths),
- * and braintree/credit-card-type, `src/lib/card-types.ts` (Elo, Hiper, Hipercard and Visa's 18 digits). Where the two
- * differ the wider of them stands: a range too many can mask a number that is no card, a range too few shows a card.
- * Legacy JCB (1800, 2131: 15 digits, no longer issued) is left out, as 1800... is how many telephone numbers start.
- * A later entry may lie inside an earlier one (Elo inside Visa); the union counts.
+ * and braintree/credit-card-type, `src/lib/card-types.ts` (Elo, Hiper, Hipercard, Visa's 18 digits, UnionPay's 14 and
+ * JCB's old ranges, of 15 digits). Where the two differ the wider of them stands: a range too many can mask a number
+ * that is no card, a range too few shows a card. A later entry may lie inside an earlier one (Elo inside Visa); the
+ * union counts.
  */
 export const ISSUER_RANGES: readonly IssuerRange[] = [
   ...issuer('Visa', [13, 16, 18, 19], ['4']),
@@ -35,7 +35,8 @@ export const ISSUER_RANGES: readonly IssuerRange[] = [
   ...issuer('Diners Club', FROM_14, ['300-305', '309', '36', '38-39']),
   ...issuer('Discover', FROM_16, ['6011', '622126-622925', '644-649', '65']),
   ...issuer('JCB', FROM_16, ['3528-3589']),
-  ...issuer('UnionPay', FROM_16, ['62', '81']),
+  ...issuer('JCB', [15], ['1800', '2131']),
+  ...issuer('UnionPay', FROM_14, ['62', '81']),
   ...issuer('Maestro', FROM_12, ['493698', '50', '56-69']),
   ...issuer('Mir', FROM_16, ['2200-2204']),
   ...issuer('Troy', [16], ['65', '9792']),
@@ -50,5 +51,9 @@ export const ISSUER_RANGES: readonly IssuerRange[] = [
   ...issuer('Verve', [16, 18, 19], ['506099-506198', '507865-507964', '650002-650027']),
   ...issuer('Hiper', [16], ['637095', '63737423', '63743358', '637568', '637599', '637609', '637612']),
   ...issuer('Hipercard', [16], ['606282']),
+  ...issuer('BORICA', [16], ['2205']),
+  ...issuer('Humo', [16], ['9860']),
+  ...issuer('UzCard', [16], ['8600']),
+  ...issuer('Napas', [16, 19], ['9704']),
   ...issuer('RuPay', [16], ['353', '356', '508', '60', '65', '81-82']),
 ];
