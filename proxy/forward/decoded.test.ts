@@ -31,7 +31,12 @@ function answering(headers: Record<string, string>, pieces: readonly Buffer[]) {
   const decoded = new Decoded(received);
   decoded.onRequestStart(upstream);
   decoded.onResponseStart(upstream, 200, headers);
-  for (const piece of pieces) decoded.onResponseData(upstream, piece);
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece);
+    decoded.onResponseData(upstream, bytes);
+    // A transport reads into the same buffer again.
+    bytes.fill(0);
+  }
   return {upstream, received, decoded};
 }
 

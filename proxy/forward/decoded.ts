@@ -45,7 +45,8 @@ export class Decoded implements ResponseHandler, ResponseController {
   onResponseData(controller: ResponseController, chunk: Buffer): void {
     this.#hasBody = true;
     if (this.#gunzip === undefined) this.#next.onResponseData(this, chunk);
-    else if (!this.#gunzip.destroyed && !this.#gunzip.write(chunk)) controller.pause();
+    // zlib reads it later, when the transport may have put other bytes in its place.
+    else if (!this.#gunzip.destroyed && !this.#gunzip.write(Buffer.from(chunk))) controller.pause();
   }
 
   onResponseEnd(): void {

@@ -19,6 +19,7 @@ export interface UpstreamRequest {
 export interface ResponseHandler {
   onRequestStart(controller: ResponseController): void;
   onResponseStart(controller: ResponseController, statusCode: number, headers: IncomingHttpHeaders): void;
+  /** The bytes are the transport's again when it returns. */
   onResponseData(controller: ResponseController, chunk: Buffer): void;
   onResponseEnd(): void;
   onResponseError(controller: ResponseController, error: Error): void;
