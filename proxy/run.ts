@@ -1,8 +1,10 @@
 import {randomUUID} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
+import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
 import {maskText} from '../core/mask/createmasker.ts';
+import {failure} from '../core/status.ts';
 import {changedCertificate, readCertificate} from '../serve/certificate.ts';
 import {listening} from '../serve/flags.ts';
 import {serveObservation} from '../serve/observation.ts';
@@ -28,6 +30,7 @@ import {requestPath} from './path/path.ts';
 import {recordUnreadable} from './path/unreadable.ts';
 import {listen} from './serve/listener.ts';
 import {Metrics} from './serve/metrics.ts';
+import type {StreamRelay} from './stream/session.ts';
 
 const fileCheckMilliseconds = 5_000;
 const checkpointMilliseconds = 10_000;
@@ -64,6 +67,8 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
   const pooled = pooledTransport(target);
   const multiplexed = multiplexedTransport(target, Date.now);
   const longRunning = new Set<Relay>();
+  const streams = new Set<StreamRelay>();
+  const identity = configuration.mode === 'gateway' ? impersonation() : ownIdentity;
   const authenticator = await reloadingAuthenticator({
     readFile: () => readFile(configuration.authenticationConfig, 'utf8'),
     serviceAccountIssuer: configuration.serviceAccountIssuer,
@@ -110,10 +115,15 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     capacity: {maximumRequestsInFlight: configuration.maximumRequestsInFlight, metrics},
     decision,
     approval: {...decision, control, proxy},
+    recording: {
+      directory: path.join(path.dirname(configuration.auditLogFile), 'recordings'),
+      now: microsecondsSinceEpoch,
+    },
+    streams: {target, identity, credential, live, open: streams},
     forward: {
       pooled,
       multiplexed,
-      identity: configuration.mode === 'gateway' ? impersonation() : ownIdentity,
+      identity,
       credential,
       live,
       longRunning,
@@ -179,6 +189,9 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     const drained = listener.drain();
     for (const relay of longRunning) relay.finish();
     await Promise.race([drained, sleep(configuration.drainSeconds * 1000, undefined, {ref: false})]);
+    const goingDown = failure(503, 'the proxy is going down, and the time for streams to end is over');
+    for (const stream of streams) stream.end(goingDown);
+    await Promise.all([...streams].map(({done}) => done));
     listener.destroy();
   }
 }

@@ -94,6 +94,7 @@ export class Relay implements ResponseHandler {
     if (this.#response.headersSent) {
       this.#settle();
       if (this.#events && !this.#midLine && this.#remaining < 0) this.#endWith(refusal.status());
+      else this.#out.discard();
       this.#reject(new StreamEnded(refusal));
     } else {
       this.#fail(refusal);
@@ -219,7 +220,7 @@ export class Relay implements ResponseHandler {
 }
 
 /** What the agent is told of a call that never got an answer. Clients send again what comes with a time to wait. */
-function upstreamRefusal(error: Error, method: string | undefined): Refusal {
+export function upstreamRefusal(error: Error, method: string | undefined): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof NotTaken) {
     // 429, and not 503, because a client then knows that a write did not take place.

@@ -1,4 +1,5 @@
 import type {Obligations} from '../../core/policy/decision.ts';
+import type {Call} from './call.ts';
 import {Refusal} from './refusal.ts';
 
 /**
@@ -9,13 +10,15 @@ import {Refusal} from './refusal.ts';
  */
 export function acceptableAnswer(
   {masking, maskingRefusal}: Obligations,
-  accept: string | undefined,
+  {request, stream}: Call,
   negotiate: (accept: string | undefined) => string | undefined,
 ): string | undefined {
   if (maskingRefusal !== undefined) {
     throw new Refusal('MaskingImpossible', 403, `the response could not be masked: ${maskingRefusal}`);
   }
-  if (masking.length === 0) return accept;
+  const {accept} = request.headers;
+  // A stream is no answer in a media type; what it carries is masked as text.
+  if (masking.length === 0 || stream !== undefined) return accept;
   const readable = negotiate(accept);
   if (readable === undefined) {
     const message = `only JSON and text can be masked, and the request accepts only ${accept}`;

@@ -6,7 +6,7 @@ import {ClientGone} from '../forward/relay.ts';
 import {Metrics} from '../serve/metrics.ts';
 import {withAudit} from './audit.ts';
 import type {Next} from './call.ts';
-import {Refusal} from './refusal.ts';
+import {Refusal, StreamEnded} from './refusal.ts';
 
 const protocols: readonly Protocol[] = ['HTTP/1.1', 'HTTP/2'];
 
@@ -143,6 +143,29 @@ describe.each(protocols)('over %s', (protocol) => {
       annotations: {'lockkeeper.dev/error': 'the response broke off: the API server cut the stream'},
     });
     expect(await counted()).toEqual([{verb: 'list', code: '200', outcome: 'BrokenOff', value: 1}]);
+  });
+
+  test.each([
+    ['and says so is whole', true],
+    ['without a word looks broken to the agent', false],
+  ])('a stream that is ended because it is permitted no longer %s, and why is on record', async (_name, whole) => {
+    const next = intended(async (call) => {
+      const {response} = call;
+      response.writeHead(200, {'content-type': 'application/json'});
+      call.record.responseStarted(200);
+      await new Promise((resolve) => response.write('{}\n', resolve));
+      if (whole) response.end('{"type":"ERROR"}\n');
+      throw new StreamEnded(new Refusal('ApprovalRevoked', 403, 'AccessRequest payments/a-1 was revoked'));
+    });
+    const {ask, served, log, counted} = await audited(protocol, next);
+    expect(await ask().answer()).toMatchObject({status: 200, whole});
+    await served;
+    expect(log.stages).toEqual(['RequestReceived', 'ResponseStarted', 'ResponseComplete']);
+    expect(log.last).toMatchObject({
+      responseStatus: {code: 403, reason: 'Forbidden', message: 'AccessRequest payments/a-1 was revoked'},
+      annotations: {'lockkeeper.dev/decision': 'Allowed', 'lockkeeper.dev/refusal': 'ApprovalRevoked'},
+    });
+    expect(await counted()).toEqual([{verb: 'list', code: '200', outcome: 'ApprovalRevoked', value: 1}]);
   });
 
   test('a response of known length that breaks off looks broken to the agent too', async () => {

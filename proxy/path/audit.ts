@@ -2,6 +2,7 @@ import {randomUUID} from 'node:crypto';
 import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
 import {ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
+import type {AgentConnection} from '../stream/agentconnection.ts';
 import {answer, refusalOf} from './answer.ts';
 import {Call, isGone, type Next, type ServedRequest, type ServedResponse} from './call.ts';
 import {type Refusal, StreamEnded} from './refusal.ts';
@@ -13,8 +14,8 @@ export interface AuditDependencies {
   readonly onInternalError: (error: unknown) => void;
 }
 
-/** Serves one request; never rejects. */
-export type Serve = (request: ServedRequest, response: ServedResponse) => Promise<void>;
+/** Serves one request; never rejects. `connection`: where it asks for an upgrade. */
+export type Serve = (request: ServedRequest, response: ServedResponse, connection?: AgentConnection) => Promise<void>;
 
 /** nginx's code for a client that did not wait for its answer; HTTP has none. */
 const clientGoneCode = 499;
@@ -24,7 +25,7 @@ const clientGoneCode = 499;
  * answer, or a stream that visibly broke off.
  */
 export function withAudit({recorder, metrics, onInternalError}: AuditDependencies, next: Next<void>): Serve {
-  return async (request, response) => {
+  return async (request, response, connection) => {
     const receivedAtMicroseconds = recorder.now();
     const record = new CallRecord(recorder, {
       auditID: randomUUID(),
@@ -37,15 +38,15 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
         sourceIP: request.socket?.remoteAddress ?? '',
       },
     });
-    const call = new Call(request, response, record);
+    const call = new Call(request, response, record, connection);
     let outcome = 'Forwarded';
     try {
       await next(call);
-      record.outcome({code: response.statusCode, ...findings(call)});
+      record.outcome({code: call.statusCode, ...findings(call)});
     } catch (error) {
       outcome = await conclude(call, error);
     }
-    const code = outcome === 'ClientGone' && !response.headersSent ? clientGoneCode : response.statusCode;
+    const code = outcome === 'ClientGone' && !call.answered ? clientGoneCode : call.statusCode;
     metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, call.masked);
   };
 
@@ -53,7 +54,7 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
   async function conclude(call: Call, error: unknown): Promise<string> {
     const {response} = call;
     if (error instanceof ClientGone) {
-      const code = response.headersSent ? response.statusCode : clientGoneCode;
+      const code = call.answered ? call.statusCode : clientGoneCode;
       await recordEnd(call, code, undefined, error.message).catch(onInternalError);
       return error.code;
     }
@@ -63,11 +64,11 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
       await recordEnd(call, refusal.httpStatus, refusal, undefined).catch(onInternalError);
       return refusal.code;
     }
-    if (response.headersSent) {
+    if (call.answered) {
       // A response that ends here would look whole.
       breakOff(response);
       const reason = error instanceof Error ? error.message : String(error);
-      await recordEnd(call, response.statusCode, undefined, `the response broke off: ${reason}`).catch(onInternalError);
+      await recordEnd(call, call.statusCode, undefined, `the response broke off: ${reason}`).catch(onInternalError);
       return 'BrokenOff';
     }
     let refusal = refusalOf(error);
@@ -93,10 +94,11 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
   }
 }
 
-function findings({masked, responseObject}: Call) {
+function findings({masked, responseObject, sealed}: Call) {
   return {
     ...(masked !== undefined && masked.PAN > 0 && {masked: {PAN: masked.PAN}}),
     ...(responseObject !== undefined && {responseObject}),
+    ...(sealed !== undefined && {recording: sealed}),
   };
 }
 

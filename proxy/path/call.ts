@@ -1,9 +1,13 @@
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import type {ServerHttp2Stream} from 'node:http2';
 import {type AuditedApproval, auditApproved, auditDecision} from '../../core/audit/decision.ts';
+import type {SealedRecording} from '../../core/audit/event.ts';
 import type {MaskCounts} from '../../core/mask/masker.ts';
 import type {Decision} from '../../core/policy/decision.ts';
 import type {CallRecord, RecordedDecision} from '../audit/recorder.ts';
+import type {AgentConnection} from '../stream/agentconnection.ts';
+import type {StreamRequest} from '../stream/request.ts';
+import type {OpenRecording} from './recording.ts';
 import type {Refusal} from './refusal.ts';
 
 /** HTTP/2 requests come through Node's compatibility layer, which is an IncomingMessage with a stream. */
@@ -22,6 +26,8 @@ export class Call {
   readonly request: ServedRequest;
   readonly response: ServedResponse;
   readonly record: CallRecord;
+  /** Where the agent asks to upgrade its connection. */
+  readonly connection: AgentConnection | undefined;
   /** For metrics: RequestInfo's verb, once it is known. */
   verb = '';
   decision: Decision | undefined;
@@ -36,15 +42,34 @@ export class Call {
   /** The response's body as the record holds it, masked; null where it was too long to keep. */
   responseObject: string | null | undefined;
 
-  constructor(request: ServedRequest, response: ServedResponse, record: CallRecord) {
+  /** The stream that the call asks for, once it is decided that it may. */
+  stream: StreamRequest | undefined;
+  recording: OpenRecording | undefined;
+  /** What is in the recording of a stream that has ended. */
+  sealed: SealedRecording | undefined;
+  /** The connection carries a stream: there is no response any more to answer with. */
+  upgraded = false;
+
+  constructor(request: ServedRequest, response: ServedResponse, record: CallRecord, connection?: AgentConnection) {
     this.request = request;
     this.response = response;
     this.record = record;
+    this.connection = connection;
+  }
+
+  /** The answer has begun: what goes wrong now can only break it off. */
+  get answered(): boolean {
+    return this.upgraded || this.response.headersSent;
+  }
+
+  /** What the agent got. */
+  get statusCode(): number {
+    return this.upgraded ? 101 : this.response.statusCode;
   }
 
   /** What the record says of the decision; of a call that never came that far, why it was refused. */
   recorded(refusal?: Refusal): RecordedDecision {
-    const {decision, approval, requestObject} = this;
+    const {decision, approval, requestObject, recording} = this;
     if (decision === undefined) {
       return {decision: {outcome: 'Refused', reason: refusal?.message ?? ''}, level: 'Metadata'};
     }
@@ -55,6 +80,7 @@ export class Call {
           : auditDecision(decision, approval),
       level: decision.auditLevel,
       ...(requestObject !== undefined && {requestObject}),
+      ...(recording !== undefined && {recording: recording.name}),
     };
   }
 }

@@ -13,7 +13,7 @@ export function withCapacity(
   const long = deps.metrics.inFlight.labels('long');
   let inFlight = 0;
   return async (call, resolved) => {
-    if (isLongRunning(resolved.operation)) {
+    if (isLongRunning(resolved.operation) || call.connection !== undefined) {
       long.inc();
       try {
         return await next(call, resolved);

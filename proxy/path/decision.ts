@@ -5,6 +5,7 @@ import {decide} from '../../core/policy/permitted.ts';
 import type {Agent} from '../../core/request/agent.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import type {Bundles} from '../authorize/bundles.ts';
+import {streamRequest} from '../stream/request.ts';
 import {observeBody, type ReceivedBody, receiveBody} from './body.ts';
 import type {Call, Next} from './call.ts';
 import type {Resolved} from './operation.ts';
@@ -40,7 +41,7 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
       call.requestObject = previewOf(body, operation, deps.maskText);
     }
     if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
-    refuseUpgrade(call, operation);
+    call.stream = streamRequest(call.request, call.connection, operation);
     return next(call, {agent, operation, rootNamespace: bundle.rootNamespace, decision, body});
   };
 
@@ -92,25 +93,18 @@ function bundleInForce(bundles: Bundles, operation: Operation): LoadedBundle {
   return bundle;
 }
 
-/** What conditions see: null where there is no body, nothing where it cannot be read, so that they fail closed. */
+/** What conditions see: null where there is no body, what of it can be read where there is, so that they fail closed. */
 function contentOf(operation: Operation, body: ReceivedBody | undefined): RequestBody {
   switch (body?.content.kind) {
     case undefined:
-    case 'Opaque':
       return {};
     case 'Empty':
       return {object: null, patch: null};
+    case 'Opaque':
+      return operation.verb === 'patch' ? {patch: body.content.readable} : {object: body.content.readable};
     case 'JSON':
       return operation.verb === 'patch' ? {patch: body.content.value} : {object: body.content.value};
   }
-}
-
-/** Streams that are neither recorded nor masked do not pass. */
-function refuseUpgrade({request}: Call, operation: Operation): void {
-  if (request.headers.upgrade === undefined) return;
-  const what = operation.subresource === '' ? operation.path : `${operation.resource}/${operation.subresource}`;
-  const message = `${what} upgrades the connection to a stream, which this proxy cannot record and mask yet`;
-  throw new Refusal('UpgradeUnsupported', 501, message);
 }
 
 export function denial(reason: string, {name, apiGroup, resource}: Operation): Refusal {

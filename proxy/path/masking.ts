@@ -25,7 +25,7 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   const maskers = new Maskers();
   return async (call, {decided, permitted}) => {
     const {obligations} = permitted;
-    const accept = acceptableAnswer(obligations, call.request.headers.accept, negotiate);
+    const accept = acceptableAnswer(obligations, call, negotiate);
     const masking = obligations.masking.length > 0;
     return next(call, {
       decided,

@@ -1,4 +1,5 @@
 import {type ForwardDependencies, forward} from '../forward/forward.ts';
+import {type StreamDependencies, withStreams} from '../stream/stream.ts';
 import {withApproval} from './approval.ts';
 import {type AuditDependencies, type Serve, withAudit} from './audit.ts';
 import {withCapacity} from './capacity.ts';
@@ -7,6 +8,7 @@ import {withIdentity} from './identity.ts';
 import {withIntent} from './intent.ts';
 import {withMasking} from './masking.ts';
 import {withOperation} from './operation.ts';
+import {type RecordingDependencies, withRecording} from './recording.ts';
 
 export interface PathDependencies {
   readonly audit: AuditDependencies;
@@ -14,6 +16,8 @@ export interface PathDependencies {
   readonly capacity: Parameters<typeof withCapacity>[0];
   readonly decision: Parameters<typeof withDecision>[0];
   readonly approval: Parameters<typeof withApproval>[0];
+  readonly recording: RecordingDependencies;
+  readonly streams: StreamDependencies;
   readonly forward: ForwardDependencies;
 }
 
@@ -26,7 +30,9 @@ export function requestPath(deps: PathDependencies): Serve {
         withCapacity(deps.capacity,       // is there room, or 429
           withDecision(deps.decision,     // may they: bundle → allowed, needs approval, or 403
             withApproval(deps.approval,   // who says so: AccessRequest → permitted, or 403
-              withIntent(                 // on record before anything leaves, or 503
-                withMasking(              // what comes back, or 406 and 502
-                  forward(deps.forward)))))))));
+              withRecording(deps.recording, // what is seen of a stream, or 503
+                withIntent(               // on record before anything leaves, or 503
+                  withMasking(            // what comes back, or 406 and 502
+                    withStreams(deps.streams, // exec, attach and port-forward
+                      forward(deps.forward)))))))))));
 }

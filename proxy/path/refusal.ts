@@ -23,6 +23,7 @@ export type RefusalCode =
   | 'UpgradeUnsupported'
   | 'MaskingImpossible'
   | 'MaskingChanged'
+  | 'RecordingUnavailable'
   | 'Overloaded'
   | 'Draining'
   | 'AuditUnavailable'

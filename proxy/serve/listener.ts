@@ -3,6 +3,7 @@ import * as http2 from 'node:http2';
 import {type AddressInfo, Socket} from 'node:net';
 import type {ServedRequest, ServedResponse} from '../path/call.ts';
 import type {RecordUnreadable} from '../path/unreadable.ts';
+import {AgentConnection} from '../stream/agentconnection.ts';
 import {refuseUnreadable} from './unreadable.ts';
 
 /** Longer than the idle time of load balancers and client-go (90 s), so that it is never we who close under a request. */
@@ -32,7 +33,7 @@ export async function listen(options: {
   readonly host: string | undefined;
   readonly port: number;
   readonly certificate: Certificate;
-  readonly onRequest: (request: ServedRequest, response: ServedResponse) => void;
+  readonly onRequest: (request: ServedRequest, response: ServedResponse, connection?: AgentConnection) => void;
   /** Told of what is not even a request. */
   readonly onUnreadable: RecordUnreadable;
 }): Promise<Listener> {
@@ -67,12 +68,16 @@ export async function listen(options: {
   server.on('sessionError', () => {});
   server.on('clientError', refuseUnreadable(options.onUnreadable));
   server.on('tlsClientError', () => {});
-  const onRequest = (request: ServedRequest, response: ServedResponse) => {
+  const onRequest = (request: ServedRequest, response: ServedResponse, connection?: AgentConnection) => {
     // Node's parser reads no request that came together with the one that asks to upgrade.
     if (draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    options.onRequest(request, response);
+    options.onRequest(request, response, connection);
   };
   server.on('request', onRequest as unknown as (request: unknown, response: unknown) => void);
+  // Node lets go of the connection, whatever becomes of the request.
+  server.on('upgrade', ((request: ServedRequest, socket: Socket, head: Buffer) => {
+    onRequest(request, lastResponse(request, socket), new AgentConnection(socket, head));
+  }) as unknown as (request: unknown, socket: unknown, head: unknown) => void);
   // Refused on the path too, where Node would answer with a bare 417.
   server.on('checkExpectation', onRequest as unknown as (request: unknown, response: unknown) => void);
   // Refused on the path like any other method that is not known, where Node would hang up without a word.
