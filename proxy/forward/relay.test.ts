@@ -40,6 +40,8 @@ class Controller implements ResponseController {
   }
 }
 
+const denied = new Refusal('PolicyDenied', 403, 'frozen');
+
 let open: Exchange | undefined;
 afterEach(() => open?.close());
 
@@ -242,6 +244,70 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     data('\n\n');
     expect(await ended).toBeUndefined();
     expect(await asking.answer()).toMatchObject({body: '{}\n\n', whole: true});
+  });
+
+  test('a watch that is permitted no longer ends with an event that says why', async () => {
+    const of = {openBody: delaying, started: () => {}};
+    const {asking, head, data, relay, controller, ended} = await relaying(protocol, of);
+    head(200, {'content-type': 'application/json;stream=watch'});
+    data('{"n":1}\n');
+    relay.end(denied);
+    data('{"n":2}\n');
+    expect(await ended).toMatchObject({name: 'StreamEnded', refusal: denied});
+    expect(controller.told).toEqual(['abort']);
+    const {body, whole} = await asking.answer();
+    const [first = '', last = '', rest] = body.split('\n');
+    expect([first, rest, whole]).toEqual(['{"n":1}', '', true]);
+    expect(JSON.parse(last)).toEqual({type: 'ERROR', object: denied.status()});
+  });
+
+  test.each([
+    ['a watch in the middle of an event', 200, {'content-type': 'application/json'}, '{"n":1}\n{"n'],
+    ['a watch in another format', 200, {'content-type': 'application/vnd.kubernetes.protobuf;stream=watch'}, 'k8s'],
+    ['a followed log', 200, {'content-type': 'text/plain'}, 'one\n'],
+    ['an answer of known length', 200, {'content-type': 'application/json', 'content-length': '40'}, '{}\n'],
+  ])('%s that is permitted no longer is left without an end', async (_name, code, headers, sent) => {
+    const {head, data, relay, response, controller, ended} = await relaying(protocol, {started: () => {}});
+    head(code, headers);
+    data(sent);
+    relay.end(denied);
+    expect(await ended).toMatchObject({name: 'StreamEnded', refusal: denied});
+    expect(controller.told).toEqual(['abort']);
+    expect(response.writableEnded).toBe(false);
+  });
+
+  test('a call that is permitted no longer before it was answered is refused', async () => {
+    const {relay, response, controller, ended} = await relaying(protocol, {started: () => {}});
+    relay.end(denied);
+    expect(await ended).toBe(denied);
+    expect(controller.aborted).toBe(denied);
+    expect(response.headersSent).toBe(false);
+  });
+
+  test('a watch that cannot be masked to its end is left without one', async () => {
+    const failing = () => ({
+      ...plain,
+      end() {
+        throw new Error('masking failed');
+      },
+    });
+    const {head, relay, response, ended} = await relaying(protocol, {openBody: failing, started: () => {}});
+    head(200, {'content-type': 'application/json'});
+    relay.end(denied);
+    expect(await ended).toMatchObject({name: 'StreamEnded'});
+    expect(response.writableEnded).toBe(false);
+  });
+
+  test('an agent that does not read why its watch ended keeps no connection', async () => {
+    const {asking, head, data, relay, response} = await relaying(protocol, {started: () => {}});
+    head(200, {'content-type': 'application/json'});
+    await asking.head;
+    for (let sent = 0; sent < 32; sent++) data(`"${'x'.repeat(1024 * 1024)}"\n`);
+    relay.end(denied);
+    const since = performance.now();
+    await new Promise((resolve) => response.once('close', resolve));
+    expect(performance.now() - since).toBeLessThan(1_500);
+    expect(await asking.answer()).toMatchObject({whole: false});
   });
 
   test('draining gives no answer for the API server where it has given none', async () => {

@@ -203,7 +203,7 @@ export class Relay implements ResponseHandler {
     this.#out.put(Buffer.from(`${JSON.stringify({type: 'ERROR', object: status})}\n`));
     this.#out.end();
     // An agent that does not read would keep the connection for as long as it likes.
-    const patience = setTimeout(() => response.destroy(), patienceMilliseconds);
+    const patience = setTimeout(() => breakOff(response), patienceMilliseconds);
     response.once('close', () => clearTimeout(patience));
   }
 
@@ -217,6 +217,13 @@ export class Relay implements ResponseHandler {
     this.#settle();
     this.#reject(this.#response.headersSent ? error : upstreamRefusal(error, this.#response.req.method));
   }
+}
+
+/** Ends a response so that nobody takes what came of it for all of it. */
+export function breakOff(response: ServedResponse): void {
+  if (response.stream === undefined) response.destroy();
+  // INTERNAL_ERROR: to an HTTP/2 client the stream, not the connection, is broken. Destroyed, it would look ended.
+  else response.stream.close(2);
 }
 
 /** What the agent is told of a call that never got an answer. Clients send again what comes with a time to wait. */

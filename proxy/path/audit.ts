@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto';
 import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
-import {ClientGone} from '../forward/relay.ts';
+import {breakOff, ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
 import type {AgentConnection} from '../stream/agentconnection.ts';
 import {answer, refusalOf} from './answer.ts';
@@ -104,10 +104,4 @@ function findings({masked, responseObject, sealed}: Call) {
 
 function causeOf({cause}: Refusal): string | undefined {
   return cause instanceof Error ? cause.message : undefined;
-}
-
-function breakOff(response: ServedResponse): void {
-  if (response.stream === undefined) response.destroy();
-  // INTERNAL_ERROR: to an HTTP/2 client the stream, not the connection, is broken.
-  else response.stream.close(2);
 }

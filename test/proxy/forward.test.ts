@@ -3,6 +3,7 @@ import type {IncomingMessage, RequestListener} from 'node:http';
 import {createServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {PassThrough} from 'node:stream';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {afterEach, beforeAll, describe, expect, test} from '@jest/globals';
 import {select} from '../../core/policy/evaluate.ts';
 import {loadBundle} from '../../core/policy/loadbundle.ts';
@@ -16,7 +17,9 @@ import type {Relay} from '../../proxy/forward/relay.ts';
 import type {UpstreamTarget} from '../../proxy/forward/transport.ts';
 import {withAudit} from '../../proxy/path/audit.ts';
 import type {Call} from '../../proxy/path/call.ts';
+import type {Decided} from '../../proxy/path/decision.ts';
 import {withOperation} from '../../proxy/path/operation.ts';
+import {Refusal} from '../../proxy/path/refusal.ts';
 import {Metrics} from '../../proxy/serve/metrics.ts';
 import {eventually} from '../eventually.ts';
 import {agent} from '../operations.ts';
@@ -70,12 +73,18 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
   const multiplexed = multiplexedTransport(upstream.target, () => 0);
   const log = new MemoryLog();
   const longRunning = new Set<Relay>();
+  const live = new Set<(refusal: Refusal) => void>();
   const filter = forward({
     pooled,
     multiplexed,
     identity: impersonation(),
     credential: {authorization: 'Bearer proxy', close: () => {}},
-    live: {admit: () => () => {}},
+    live: {
+      admit(_call, end) {
+        live.add(end);
+        return () => live.delete(end);
+      },
+    },
     longRunning,
   });
   const plain = {push: (chunk: Buffer, emit: (bytes: Buffer) => void) => emit(chunk), end: () => {}};
@@ -83,7 +92,7 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
     withOperation(async (_call, {operation}) => {
       const {decision, permitted} = await permit(call, operation);
       const read = body && ({bytes: body, contentType: '', content: {kind: 'Opaque', canonical: body}} as const);
-      const decided = {agent: caller, operation, rootNamespace: 'lockkeeper-system', decision, body: read};
+      const decided: Decided = {agent: caller, operation, rootNamespace: 'lockkeeper-system', decision, body: read};
       await filter(call, {decided, permitted, accept: 'application/json', openBody: () => plain});
     })(call, caller),
   );
@@ -93,7 +102,7 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
     () => pooled.close(),
     () => open.close(),
   );
-  return {ask: open.ask, log, longRunning};
+  return {ask: open.ask, log, longRunning, live};
 }
 
 async function answeringTarget(answering: RequestListener | undefined): Promise<UpstreamTarget> {
@@ -292,6 +301,41 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('for an agent that speaks %s', (
     await asking.head;
     streams[0]?.session?.destroy();
     expect(await asking.answer()).toMatchObject({status: 200, whole: false});
+  });
+
+  test('a watch is admitted among the live calls, and ended from there', async () => {
+    const reset = Promise.withResolvers<void>();
+    const {ask, log, live} = await forwarding(protocol, {
+      lasting(stream) {
+        stream.once('close', () => reset.resolve());
+        stream.respond({':status': 200, 'content-type': 'application/json'});
+        stream.write('{"type":"ADDED"}\n');
+      },
+    });
+    const asking = ask({path: `${pods}?watch=true`});
+    await asking.head;
+    await eventually(() => expect(log.stages).toHaveLength(2));
+    for (const end of live) end(new Refusal('PolicyDenied', 403, 'frozen'));
+    const {body, whole} = await asking.answer();
+    expect(body.split('\n')[1]).toContain('"type":"ERROR","object":{"kind":"Status"');
+    expect(whole).toBe(true);
+    await reset.promise;
+    await eventually(() => expect(log.last.annotations).toMatchObject({'lockkeeper.dev/refusal': 'PolicyDenied'}));
+    expect(live.size).toBe(0);
+  });
+
+  test('a followed log that is ended visibly breaks off', async () => {
+    const {ask, live} = await forwarding(protocol, {
+      lasting(stream) {
+        stream.respond({':status': 200, 'content-type': 'text/plain'});
+        stream.write('one\n');
+      },
+    });
+    const asking = ask({path: `${pods}/web-1/log?follow=true`});
+    await asking.head;
+    await sleep(50);
+    for (const end of live) end(new Refusal('PolicyDenied', 403, 'frozen'));
+    expect(await asking.answer()).toMatchObject({status: 200, body: 'one\n', whole: false});
   });
 
   test('draining ends a watch cleanly', async () => {
