@@ -1,0 +1,408 @@
+import {createHash} from 'node:crypto';
+import {readFileSync} from 'node:fs';
+import {mkdtemp, readFile, rm, stat} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
+import fc from 'fast-check';
+import type {Agent} from '../../core/request/agent.ts';
+import {operationOf} from '../../core/request/operation.ts';
+import {resolveRequestInfo} from '../../core/request/resolve.ts';
+import {eventually} from '../../test/eventually.ts';
+import type {OutputChannel} from '../stream/session.ts';
+import {openCommandRecording} from './command.ts';
+import type {RecordingFailed} from './errors.ts';
+
+const auditID = '0a1b2c3d-1111-4222-8333-444455556666';
+const agent: Agent = {
+  username: 'agent:build-bot',
+  uid: '',
+  groups: [],
+  extra: {},
+  issuer: 'https://issuer.example.com',
+  claims: {},
+  serviceAccount: undefined,
+  expiresAtMilliseconds: 0,
+};
+const url =
+  '/api/v1/namespaces/payments/pods/api-0/exec?container=app&command=sh&command=-c&command=ls&tty=true&stdin=true';
+const pan = '4111111111111111';
+const hidden = '************1111';
+const startedAt = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'lockkeeper-record-'));
+});
+
+afterEach(() => rm(directory, {recursive: true}));
+
+interface Asked {
+  readonly masks?: boolean;
+  readonly recordInput?: boolean;
+  readonly url?: string;
+}
+
+/** A recording with a clock of its own, what it shows the agent, and what it leaves. */
+async function record({masks = true, recordInput = false, ...asked}: Asked = {}) {
+  const failures: RecordingFailed[] = [];
+  let micros = startedAt;
+  const target = asked.url ?? url;
+  const recording = await openCommandRecording({
+    directory,
+    auditID,
+    agent,
+    operation: operationOf(resolveRequestInfo('GET', target), {
+      method: 'GET',
+      url: target,
+      userAgent: '',
+      sourceIP: '',
+    }),
+    obligations: {masking: masks ? [{name: 'cards', detector: 'PAN'}] : [], recordInput},
+    now: () => micros,
+    onFailure: (error) => failures.push(error),
+  });
+  const path = join(directory, recording.name);
+  const lines = async () => {
+    const text = await readFile(path, 'utf8');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  };
+  return {
+    ...recording,
+    failures,
+    path,
+    wait: (seconds: number) => {
+      micros += seconds * 1e6;
+    },
+    /** An output, and all that the agent was shown of it. */
+    open(channel: OutputChannel) {
+      const shown = {text: '', ended: false};
+      const output = recording.session.output(channel, {
+        emit: (bytes) => {
+          shown.text += bytes.toString('latin1');
+        },
+        ended: () => {
+          shown.ended = true;
+        },
+      });
+      return {...output, say: (text: string | Buffer) => output.push(Buffer.from(text)), shown};
+    },
+    header: async () => (await lines())[0],
+    events: async () => (await lines()).slice(1),
+  };
+}
+
+test('a recording is named by the day and the audit ID, and says whose it is', async () => {
+  const {name, header, finish} = await record();
+  expect(name).toBe(`2026-01-02/${auditID}.cast`);
+  expect(await header()).toEqual({
+    version: 2,
+    width: 80,
+    height: 24,
+    timestamp: Date.UTC(2026, 0, 2, 3, 4, 5) / 1000,
+    title: 'exec payments/api-0',
+    lockkeeper: {
+      auditID,
+      agent: 'agent:build-bot',
+      namespace: 'payments',
+      pod: 'api-0',
+      subresource: 'exec',
+      container: 'app',
+      command: ['sh', '-c', 'ls'],
+      tty: true,
+    },
+  });
+  await finish();
+});
+
+describe('what a command says', () => {
+  test('is on record as it was seen, with the time of each event', async () => {
+    const {open, wait, events, finish} = await record();
+    const [out, err, error] = [open('stdout'), open('stderr'), open('error')];
+    wait(0.25);
+    out.say('hello\r\n');
+    wait(1);
+    err.say('oh "no"\u001b[31m\n');
+    wait(-2);
+    out.say('back in time');
+    wait(3);
+    error.say('{"status":"Success"}');
+    await finish();
+    expect(await events()).toEqual([
+      [0.25, 'o', 'hello\r\n'],
+      [1.25, 'o', 'oh "no"\u001b[31m\n'],
+      [1.25, 'o', 'back in time'],
+      [2.25, 'm', '{"status":"Success"}'],
+    ]);
+    expect([out.shown.text, err.shown.text]).toEqual(['hello\r\nback in time', 'oh "no"\u001b[31m\n']);
+  });
+
+  test('is on record before the agent sees it', async () => {
+    const {session, path, finish} = await record();
+    const seen: boolean[] = [];
+    let text = '';
+    const output = session.output('stdout', {
+      emit: (bytes) => {
+        text += bytes.toString();
+        seen.push(readFileSync(path, 'utf8').includes(JSON.stringify(bytes.toString())));
+      },
+      ended: () => {},
+    });
+    for (let i = 0; i < 100; i++) {
+      output.push(Buffer.from(`line ${i}\n`));
+      if (i % 7 === 0) await sleep(1);
+    }
+    await finish();
+    expect(text.split('\n')).toHaveLength(101);
+    expect(seen.every(Boolean)).toBe(true);
+  });
+
+  test('is cut anywhere and still has whole characters on record', async () => {
+    const text = 'Zürich – ✓ 🚆 ok';
+    const {open, events, finish} = await record();
+    const out = open('stdout');
+    for (const byte of Buffer.from(text)) out.say(Buffer.from([byte]));
+    out.end();
+    await finish();
+    expect((await events()).map(([, , said]: [number, string, string]) => said).join('')).toBe(text);
+    expect(Buffer.from(out.shown.text, 'latin1').toString()).toBe(text);
+  });
+
+  test('that is no UTF-8 reaches the agent as it is, and the record as U+FFFD', async () => {
+    const {open, events, finish} = await record();
+    const out = open('stdout');
+    out.say(Buffer.from([0x61, 0xff, 0x62, 0xc3]));
+    out.end();
+    await finish();
+    expect(out.shown).toEqual({text: 'a\xffb\xc3', ended: true});
+    expect((await events()).map(([, , said]: [number, string, string]) => said).join('')).toBe('a\ufffdb\ufffd');
+  });
+
+  test('in one huge frame becomes events of bounded length', async () => {
+    const text = 'ä1'.repeat(200_000);
+    const {open, events, finish} = await record();
+    const out = open('stdout');
+    out.say(text);
+    out.end();
+    await finish();
+    const said = (await events()).map(([, , part]: [number, string, string]) => part);
+    expect(Math.max(...said.map((part) => Buffer.byteLength(part)))).toBeLessThan(65 * 1024);
+    // Compared as a whole: a difference would be printed in full.
+    expect(said.join('') === text).toBe(true);
+    expect(out.shown.text.length).toBe(600_000);
+  });
+
+  test('ends once all of it was shown', async () => {
+    const {open, finish} = await record();
+    const out = open('stdout');
+    out.say('last 4111');
+    out.end();
+    expect(out.shown).toEqual({text: '', ended: false});
+    await eventually(() => expect(out.shown).toEqual({text: 'last 4111', ended: true}));
+    await finish();
+  });
+});
+
+describe('a card number', () => {
+  test.each([
+    ['is masked for agent and record where a policy masks', true, hidden, 1],
+    ['is masked on record where no policy masks, and the agent sees it', false, pan, 0],
+  ])('%s', async (_what, masks, seen, counted) => {
+    const {open, events, finish, masked} = await record({masks});
+    const [out, error] = [open('stdout'), open('error')];
+    // The halves in frames of their own.
+    out.say(`card ${pan.slice(0, 7)}`);
+    out.say(`${pan.slice(7)} paid\n`);
+    error.say(`{"message":"no such card ${pan}"}`);
+    out.end();
+    await finish();
+    expect(out.shown.text).toBe(`card ${seen} paid\n`);
+    expect(error.shown.text).toBe(`{"message":"no such card ${seen}"}`);
+    const said = (await events()).filter(([, code]) => code === 'o').map(([, , text]) => text);
+    expect(said.join('')).toBe(`card ${hidden} paid\n`);
+    expect((await events()).at(-1)).toEqual([0, 'm', `{"message":"no such card ${hidden}"}`]);
+    expect(masked.PAN).toBe(2 * counted);
+  });
+
+  test.each(['exec', 'attach'])(
+    'in the address of an %s is not on record, whatever it is cut into',
+    async (subresource) => {
+      const {header, finish} = await record({
+        url: `/api/v1/namespaces/payments/pods/api-0/${subresource}?container=${pan}&command=pay&command=4111&command=1111%201111&command=1111`,
+      });
+      expect((await header()).lockkeeper).toMatchObject({
+        container: hidden,
+        command: ['pay', '****', '**** ****', '1111'],
+      });
+      await finish();
+    },
+  );
+});
+
+describe('what may become a card number', () => {
+  test.each([
+    ['masks', true],
+    ['does not mask', false],
+  ])('is shown and recorded within 50 ms where the output pauses and policy %s', async (_what, masks) => {
+    const {open, events, finish} = await record({masks});
+    const out = open('stdout');
+    out.say('$ 411');
+    const before = performance.now();
+    await eventually(() => expect(out.shown.text).toBe('$ 411'));
+    expect(performance.now() - before).toBeLessThan(500);
+    expect((await events()).map(([, , text]) => text).join('')).toBe('$ 411');
+    await finish();
+  });
+
+  test('is not shown any more once the session is over', async () => {
+    const {open, events, finish} = await record();
+    const out = open('stdout');
+    out.say('$ 4111');
+    const {bytes} = await finish();
+    await sleep(80);
+    expect(out.shown.text).toBe('$ ');
+    expect((await events()).map(([, , text]) => text).join('')).toBe('$ ');
+    expect((await stat(join(directory, `2026-01-02/${auditID}.cast`))).size).toBe(bytes);
+  });
+
+  test('is hidden from the record where the agent, whom no policy restrains, sees it typed', async () => {
+    const {open, events, finish} = await record({masks: false});
+    const out = open('stdout');
+    for (const digits of ['4111 1111', ' 1111 1111', '\r\n']) {
+      out.say(digits);
+      await sleep(80);
+    }
+    await finish();
+    expect(out.shown.text).toBe('4111 1111 1111 1111\r\n');
+    const said = (await events()).map(([, , text]) => text).join('');
+    expect(said).toHaveLength(21);
+    expect(said.replaceAll(/[^0-9]/g, '').length).toBeLessThan(11);
+  });
+});
+
+describe('what is sent to a command', () => {
+  test('is on record, masked, where policy asks, and passed on as it is', async () => {
+    const {session, events, wait, finish} = await record({recordInput: true});
+    wait(0.5);
+    const typed = Buffer.from(`pay ${pan}\n`);
+    session.stdin(typed);
+    expect(typed.toString()).toBe(`pay ${pan}\n`);
+    session.stdin(Buffer.from('then ü 41'));
+    await finish();
+    const input = (await events()).filter(([, code]) => code === 'i');
+    expect(input.map(([, , text]) => text).join('')).toBe(`pay ${hidden}\nthen ü 41`);
+    expect(input[0][0]).toBe(0.5);
+  });
+
+  test('is not on record where no policy asks', async () => {
+    const {session, events, finish} = await record();
+    session.stdin(Buffer.from('secret\n'));
+    await finish();
+    expect(await events()).toEqual([]);
+  });
+});
+
+describe('the terminal', () => {
+  test.each([
+    ['{"Width":120,"Height":40}\n', '120x40'],
+    ['{"Height":40,"Width":120,"more":1}', '120x40'],
+  ])('is resized by %j', async (message, size) => {
+    const {session, events, finish} = await record();
+    session.resize(Buffer.from(message));
+    await finish();
+    expect(await events()).toEqual([[0, 'r', size]]);
+  });
+
+  test.each([
+    ['no columns', '{"Width":0,"Height":40}'],
+    ['too many columns', '{"Width":65536,"Height":40}'],
+    ['part of a column', '{"Width":1.5,"Height":40}'],
+    ['text', '{"Width":"120","Height":40}'],
+    ['no height', '{"Width":120}'],
+    ['null', 'null'],
+    ['no JSON', '{'],
+    ['nothing', ''],
+    ['a long message', `{"Width":120,"Height":40,"pad":"${'x'.repeat(1024)}"}`],
+  ])('is not resized by %s', async (_what, message) => {
+    const {session, events, finish} = await record();
+    session.resize(Buffer.from(message));
+    await finish();
+    expect(await events()).toEqual([]);
+  });
+
+  test('takes any message', async () => {
+    const {session, events, failures, finish} = await record();
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          session.resize(Buffer.from(bytes));
+        },
+      ),
+    );
+    await finish();
+    expect([await events(), failures]).toEqual([[], []]);
+  });
+});
+
+describe('the end of a recording', () => {
+  test('tells what the audit log vouches for', async () => {
+    const {open, finish, path} = await record();
+    open('stdout').say('hello');
+    const {sha256, bytes} = await finish();
+    const content = await readFile(path);
+    expect([sha256, bytes]).toEqual([createHash('sha256').update(content).digest('hex'), content.length]);
+    expect(await finish()).toEqual({sha256, bytes});
+  });
+
+  test('comes with a failure once it cannot go on: nothing more is shown or taken', async () => {
+    const {session, failures, finish} = await record({recordInput: true});
+    let shown = '';
+    const output = session.output('stdout', {
+      emit: (bytes) => {
+        shown += bytes;
+        throw new Error('the connection is gone');
+      },
+      ended: () => {},
+    });
+    output.push(Buffer.from('a'));
+    await eventually(() => expect(failures).toHaveLength(1));
+    expect(() => output.push(Buffer.from('b'))).toThrow(failures[0]);
+    expect(() => output.end()).toThrow(failures[0]);
+    // What comes from the agent is told to stop by `congested`, not by an error.
+    session.stdin(Buffer.from('c'));
+    session.resize(Buffer.from('{"Width":1,"Height":1}'));
+    expect(session.congested).toBe(true);
+    await finish();
+    expect([shown, failures.length]).toEqual(['a', 1]);
+  });
+});
+
+test('any output, cut anywhere, is shown and recorded whole', async () => {
+  const parts = fc.array(fc.oneof(fc.string({unit: 'grapheme'}), fc.stringMatching(/^[0-9 -]{0,20}$/)), {maxLength: 8});
+  await fc.assert(
+    fc.asyncProperty(parts, fc.boolean(), fc.integer({min: 1, max: 9}), async (texts, masks, size) => {
+      const {open, events, finish, path} = await record({masks});
+      const out = open('stdout');
+      const bytes = Buffer.from(texts.join(''));
+      for (let start = 0; start < bytes.length; start += size) out.say(bytes.subarray(start, start + size));
+      out.end();
+      await finish();
+      const said = (await events()).map(([, , text]: [number, string, string]) => text).join('');
+      expect(Buffer.byteLength(said)).toBe(bytes.length);
+      expect(out.shown.text.length).toBe(bytes.length);
+      if (masks) expect(Buffer.from(out.shown.text, 'latin1').toString()).toBe(said);
+      else expect(Buffer.from(out.shown.text, 'latin1').equals(bytes)).toBe(true);
+      await rm(path);
+    }),
+    {numRuns: 50},
+  );
+});

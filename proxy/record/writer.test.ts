@@ -1,0 +1,275 @@
+import {createHash} from 'node:crypto';
+import {constants} from 'node:fs';
+import {mkdir, mkdtemp, open, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setImmediate as turn} from 'node:timers/promises';
+import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
+import fc from 'fast-check';
+import {type AppendedFile, createRecordingFile} from './append.ts';
+import {RecordingFailed} from './errors.ts';
+import {RecordingWriter} from './writer.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockkeeper-record-'));
+});
+
+afterEach(() => rm(folder, {recursive: true}));
+
+/** A file in memory whose writes wait to be let through, each with how many bytes it takes or why it fails. */
+function heldFile() {
+  const waiting: {bytes: Buffer; settle(result: number | Error): void}[] = [];
+  let content = '';
+  const file: AppendedFile = {
+    append: (bytes) =>
+      new Promise((resolve, reject) => {
+        waiting.push({
+          bytes: Buffer.from(bytes),
+          settle: (result) => {
+            if (result instanceof Error) return reject(result);
+            content += Buffer.from(bytes).subarray(0, result).toString();
+            resolve(result);
+          },
+        });
+      }),
+    sync: async () => {},
+    close: async () => {},
+    remove: async () => {},
+  };
+  return {
+    file,
+    content: () => content,
+    writes: () => waiting.map(({bytes}) => bytes.toString()),
+    /** Lets the oldest write through, and what follows from it happen. */
+    async write(result?: number | Error) {
+      const oldest = waiting.shift();
+      oldest?.settle(result ?? oldest.bytes.length);
+      await turn();
+    },
+  };
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** A writer on a held file, its header written, and all that it tells. */
+async function held() {
+  const disk = heldFile();
+  const failures: RecordingFailed[] = [];
+  const beginning = RecordingWriter.begin(disk.file, 'header\n', (error) => failures.push(error));
+  await disk.write();
+  return {...disk, writer: await beginning, failures};
+}
+
+describe('what is recorded', () => {
+  test('is told once it is in the file, in order, and shares one write with what came meanwhile', async () => {
+    const {writer, writes, write, content} = await held();
+    const told: string[] = [];
+    const append = (text: string) => writer.append(text, () => told.push(text));
+    append('a');
+    append('b');
+    await turn();
+    append('c');
+    append('d');
+    expect([writes(), told]).toEqual([['ab'], []]);
+    await write();
+    expect([writes(), told]).toEqual([['cd'], ['a', 'b']]);
+    await write();
+    expect([content(), told]).toEqual(['header\nabcd', ['a', 'b', 'c', 'd']]);
+  });
+
+  test('may be empty: then it is told behind what was queued before, without a write', async () => {
+    const {writer, writes, write} = await held();
+    const told: string[] = [];
+    writer.append('', () => told.push('alone'));
+    await turn();
+    expect([writes(), told]).toEqual([[], ['alone']]);
+    writer.append('a', () => told.push('a'));
+    writer.append('', () => told.push('behind'));
+    await turn();
+    expect(told).toEqual(['alone']);
+    await write();
+    expect(told).toEqual(['alone', 'a', 'behind']);
+  });
+
+  test('is written whole where the disk takes it in pieces', async () => {
+    const {writer, write, writes, content} = await held();
+    const told: string[] = [];
+    writer.append('äbcdef', () => told.push('all'));
+    await turn();
+    await write(1);
+    expect(told).toEqual([]);
+    await write(2);
+    expect(writes()).toEqual(['cdef']);
+    await write();
+    expect(told).toEqual(['all']);
+    const finished = writer.finish();
+    // A held file keeps bytes, not text: the first two are the halves of one letter.
+    expect(content()).toMatch(/^header\n.*bcdef$/);
+    expect(await finished).toEqual({sha256: sha256('header\näbcdef'), bytes: 14});
+  });
+
+  test('past 1 MiB says that it is too much, until half of it is written', async () => {
+    const {writer, write} = await held();
+    let drained = 0;
+    writer.onDrain = () => drained++;
+    writer.append('x'.repeat(1024 * 1024));
+    expect(writer.congested).toBe(false);
+    await turn();
+    writer.append('y', undefined, 600 * 1024);
+    expect([writer.congested, drained]).toEqual([true, 0]);
+    await write();
+    expect([writer.congested, drained]).toEqual([true, 0]);
+    await write();
+    expect([writer.congested, drained]).toEqual([false, 1]);
+  });
+});
+
+describe('when it cannot be written', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {code: 'ENOSPC'});
+
+  test('nothing that waits is told, the owner is, and nothing more is taken', async () => {
+    const {writer, write, failures} = await held();
+    const told: string[] = [];
+    writer.append('a', () => told.push('a'));
+    await turn();
+    writer.append('b', () => told.push('b'));
+    await write(full);
+    expect(told).toEqual([]);
+    expect(failures).toEqual([expect.any(RecordingFailed)]);
+    expect(failures[0]).toMatchObject({
+      code: 'RecordingFailed',
+      message: 'the stream cannot be recorded any more: ENOSPC: no space left on device, write',
+      cause: full,
+    });
+    expect(() => writer.append('c')).toThrow(failures[0]);
+    expect(writer.congested).toBe(true);
+    writer.fail(new Error('again'));
+    expect(failures).toHaveLength(1);
+  });
+
+  test.each([
+    ['fails', full],
+    ['takes nothing', 0],
+  ])('the outcome still vouches for what is in the file, part of a write that %s included', async (_what, result) => {
+    const {writer, write, content, failures} = await held();
+    writer.append('abcdef');
+    await turn();
+    await write(3);
+    await write(result);
+    expect(failures).toHaveLength(1);
+    expect(content()).toBe('header\nabc');
+    expect(await writer.finish()).toEqual({sha256: sha256('header\nabc'), bytes: 10});
+  });
+
+  test('who is told throws: that is a failure too, and no later one is told', async () => {
+    const {writer, write, failures} = await held();
+    const told: string[] = [];
+    writer.append('a', () => {
+      throw new Error('the agent is gone');
+    });
+    writer.append('b', () => told.push('b'));
+    await turn();
+    await write();
+    expect(told).toEqual([]);
+    expect(failures[0]?.message).toBe('the stream cannot be recorded any more: the agent is gone');
+  });
+
+  test('a real full disk says so', async () => {
+    const handle = await open('/dev/full', constants.O_WRONLY);
+    const file: AppendedFile = {
+      append: async (bytes) => (await handle.write(bytes)).bytesWritten,
+      sync: async () => {},
+      close: () => handle.close(),
+      remove: async () => {},
+    };
+    await expect(RecordingWriter.begin(file, 'header\n', () => {})).rejects.toMatchObject({
+      code: 'RecordingFailed',
+      message: 'the recording cannot begin: ENOSPC: no space left on device, write',
+    });
+  });
+
+  test('a file that cannot be made durable has no hash', async () => {
+    const disk = heldFile();
+    disk.file.sync = () => Promise.reject(new Error('EIO: i/o error, fsync'));
+    const beginning = RecordingWriter.begin(disk.file, 'header\n', () => {});
+    await disk.write();
+    await expect((await beginning).finish()).rejects.toThrow(
+      'the recording cannot be made durable: EIO: i/o error, fsync',
+    );
+  });
+});
+
+describe('the end', () => {
+  test('waits for what is queued, takes no more, and is the same when asked again', async () => {
+    const {writer, write, content, failures} = await held();
+    const told: string[] = [];
+    writer.append('a', () => told.push('a'));
+    const finished = writer.finish();
+    expect(() => writer.append('b')).toThrow('the recording is finished');
+    await turn();
+    await write();
+    expect(await finished).toEqual({sha256: sha256('header\na'), bytes: 8});
+    expect(await writer.finish()).toEqual(await finished);
+    expect([content(), told, failures]).toEqual(['header\na', ['a'], []]);
+    writer.fail(new Error('too late'));
+    expect(failures).toEqual([]);
+  });
+
+  test('hashes what is in the file, whatever was written how', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.string({unit: 'grapheme'}), fc.boolean())), async (parts) => {
+        const name = `2026-01-02/${Math.random().toString(36).slice(2)}.cast`;
+        const writer = await RecordingWriter.begin(await createRecordingFile(folder, name), 'header\n', () => {});
+        for (const [text, pause] of parts) {
+          writer.append(text);
+          if (pause) await turn();
+        }
+        const {sha256: hash, bytes} = await writer.finish();
+        const content = await readFile(join(folder, name), 'utf8');
+        expect(content).toBe(`header\n${parts.map(([text]) => text).join('')}`);
+        expect([hash, bytes]).toEqual([sha256(content), Buffer.byteLength(content)]);
+      }),
+      {numRuns: 30},
+    );
+  });
+});
+
+describe('the file', () => {
+  const name = '2026-01-02/a.cast';
+
+  test('is for the owner alone, as are its folders', async () => {
+    const directory = join(folder, 'recordings');
+    const file = await createRecordingFile(directory, name);
+    await file.close();
+    const modes = await Promise.all(
+      ['', '2026-01-02', name].map(async (path) => (await stat(join(directory, path))).mode),
+    );
+    expect(modes.map((mode) => (mode & 0o777).toString(8))).toEqual(['700', '700', '600']);
+  });
+
+  test('that is there already is not touched', async () => {
+    await mkdir(join(folder, '2026-01-02'));
+    await writeFile(join(folder, name), 'evidence');
+    await expect(createRecordingFile(folder, name)).rejects.toMatchObject({
+      code: 'RecordingFailed',
+      message: expect.stringContaining('EEXIST'),
+    });
+    expect(await readFile(join(folder, name), 'utf8')).toBe('evidence');
+  });
+
+  test('is gone where the stream never began', async () => {
+    const writer = await RecordingWriter.begin(await createRecordingFile(folder, name), 'header\n', () => {});
+    await writer.discard();
+    await expect(stat(join(folder, name))).rejects.toMatchObject({code: 'ENOENT'});
+    expect(() => writer.append('a')).toThrow('the recording is finished');
+  });
+
+  test('cannot be made where the folder is a file: a clear error', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(createRecordingFile(join(folder, 'file'), name)).rejects.toThrow(
+      `the recording ${join(folder, 'file', name)} cannot be made: ENOTDIR`,
+    );
+  });
+});

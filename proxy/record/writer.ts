@@ -1,0 +1,162 @@
+import {createHash} from 'node:crypto';
+import type {SealedRecording} from '../../core/audit/event.ts';
+import type {AppendedFile} from './append.ts';
+import {RecordingFailed} from './errors.ts';
+
+/** Past this what waits for the disk is too much: whoever feeds the recording must pause. */
+const congestedBytes = 1024 * 1024;
+
+interface Entry {
+  readonly text: string;
+  readonly bytes: number;
+  readonly written: (() => void) | undefined;
+}
+
+/**
+ * Writes a recording as it happens. One write is under way at a time; what comes meanwhile shares the next one. A write
+ * that has returned survives the end of this process, however it ends; only `finish` makes it survive the machine's.
+ */
+export class RecordingWriter {
+  readonly #file: AppendedFile;
+  readonly #onFailure: (error: RecordingFailed) => void;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #queue: Entry[] = [];
+  /** Of the queue and of the write under way. */
+  #queuedBytes = 0;
+  #paused = false;
+  #writing: Promise<void> | undefined;
+  #finished: Promise<SealedRecording> | undefined;
+  #failure: RecordingFailed | undefined;
+  onDrain: () => void = () => {};
+
+  /**
+   * Writes the header of a new recording.
+   *
+   * @param onFailure Told once, when something cannot be recorded: what waited is dropped, and nothing more is taken.
+   * @throws {RecordingFailed} where that fails; the file is removed.
+   */
+  static async begin(
+    file: AppendedFile,
+    header: string,
+    onFailure: (error: RecordingFailed) => void,
+  ): Promise<RecordingWriter> {
+    const writer = new RecordingWriter(file, onFailure);
+    try {
+      await writer.#write(header);
+    } catch (cause) {
+      await writer.discard().catch(() => {});
+      throw RecordingFailed.of('the recording cannot begin', cause);
+    }
+    return writer;
+  }
+
+  private constructor(file: AppendedFile, onFailure: (error: RecordingFailed) => void) {
+    this.#file = file;
+    this.#onFailure = onFailure;
+  }
+
+  get congested(): boolean {
+    return this.#paused || this.#failure !== undefined;
+  }
+
+  /** @throws {RecordingFailed} where nothing more is taken. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#finished !== undefined) throw new RecordingFailed('the recording is finished');
+  }
+
+  /**
+   * Queues a text, which may be empty.
+   *
+   * @param written Called once the text, and all that was queued before, is in the file: never, where that fails.
+   * @param heldBytes What `written` holds on to.
+   * @throws {RecordingFailed} where nothing more is taken.
+   */
+  append(text: string, written?: () => void, heldBytes = 0): void {
+    this.check();
+    const bytes = text.length + heldBytes;
+    this.#queue.push({text, bytes, written});
+    this.#queuedBytes += bytes;
+    this.#paused ||= this.#queuedBytes > congestedBytes;
+    // In a microtask, so that what one turn brings shares a write.
+    this.#writing ??= Promise.resolve().then(() => this.#drain());
+  }
+
+  /** Ends the recording for a reason of the caller's; too late once it is being finished. */
+  fail(cause: unknown): void {
+    if (this.#finished === undefined) this.#fail(cause);
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = RecordingFailed.of('the stream cannot be recorded any more', cause);
+    this.#queue = [];
+    this.#onFailure(this.#failure);
+  }
+
+  /**
+   * Writes what waits, makes the file durable and closes it.
+   *
+   * @returns what is in the file, also where the recording failed: up to there it is true.
+   * @throws {RecordingFailed} where not even that is sure.
+   */
+  finish(): Promise<SealedRecording> {
+    this.#finished ??= this.#finish();
+    return this.#finished;
+  }
+
+  /** Removes the file: what it was for does not happen. */
+  async discard(): Promise<void> {
+    this.#finished ??= Promise.reject(new RecordingFailed('the recording was discarded'));
+    this.#finished.catch(() => {});
+    await this.#writing;
+    await this.#file.close();
+    await this.#file.remove();
+  }
+
+  async #finish(): Promise<SealedRecording> {
+    await this.#writing;
+    try {
+      await this.#file.sync().finally(() => this.#file.close());
+    } catch (cause) {
+      throw RecordingFailed.of('the recording cannot be made durable', cause);
+    }
+    return {sha256: this.#hash.digest('hex'), bytes: this.#bytes};
+  }
+
+  /** Never rejects: to fail is a state of the recording. */
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      try {
+        await this.#write(batch.map(({text}) => text).join(''));
+        if (this.#failure === undefined) for (const {written} of batch) written?.();
+      } catch (cause) {
+        this.#fail(cause);
+        break;
+      }
+      this.#queuedBytes -= batch.reduce((sum, {bytes}) => sum + bytes, 0);
+      this.#resume();
+    }
+    this.#writing = undefined;
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#queuedBytes > congestedBytes / 2 || this.#failure !== undefined) return;
+    this.#paused = false;
+    this.onDrain();
+  }
+
+  async #write(text: string): Promise<void> {
+    for (let rest = Buffer.from(text); rest.length > 0; ) {
+      const written = await this.#file.append(rest);
+      if (written === 0) throw new Error('the disk takes no more');
+      // Only what is in the file counts, so that the hash of a recording that failed is true as well.
+      this.#hash.update(rest.subarray(0, written));
+      this.#bytes += written;
+      rest = rest.subarray(written);
+    }
+  }
+}
