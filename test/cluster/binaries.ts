@@ -96,7 +96,7 @@ async function missingIn(directory: string, names: readonly BinaryName[]): Promi
   return names.filter((_, index) => !executable[index]);
 }
 
-async function isExecutableFile(file: string): Promise<boolean> {
+export async function isExecutableFile(file: string): Promise<boolean> {
   try {
     await access(file, constants.X_OK);
     return (await stat(file)).isFile();

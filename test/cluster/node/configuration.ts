@@ -1,8 +1,16 @@
 /** The configuration of what runs in a node, whose root init.sh makes: paths are the node's own, most the defaults. */
+import path from 'node:path';
 import {stringify} from 'yaml';
 
 export const nodeName = 'lockkeeper-node';
+/** Where Debian puts the CNI plugins. */
+export const cniDirectory = '/usr/lib/cni';
 export const pauseImage = 'lockkeeper.dev/pause:local';
+
+/** The node's root directory, seen from this machine. */
+export function nodeDisk(dataDirectory: string): string {
+  return path.join(dataDirectory, 'node');
+}
 
 /** The addresses of one node's network, which is 198.18.<number>.0/24: of the block that RFC 2544 keeps for tests. */
 export interface NodeNetwork {
@@ -35,7 +43,7 @@ export const containerdConfiguration = `version = 2
   # Its profile would be loaded into the machine's kernel, and stay.
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${cniDirectory}"
 `;
 
 /** The bridge is there already, with one end of the cable in it; pods join it. */

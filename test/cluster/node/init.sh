@@ -9,6 +9,7 @@
 # <disk> is a directory that becomes the node's root: etc, run, var and tmp lie in it, /usr is this machine's. What is
 # told: <disk>/network, the number of the node's network, once it is up; the kubelet starts when its kubeconfig is there.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 disk=$1 kubelet=$2 cgroup=$3
 
 # One directory in each hierarchy of version 1, one in all in version 2.

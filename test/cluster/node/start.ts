@@ -12,6 +12,7 @@ import {
   containerdConfiguration,
   kubeletConfiguration,
   type NodeNetwork,
+  nodeDisk,
   nodeName,
   nodeNetwork,
 } from './configuration.ts';
@@ -22,11 +23,6 @@ export interface NodeWithoutKubelet {
   readonly network: NodeNetwork;
   /** Starts the kubelet: the API server must listen already, or it registers some seconds later. */
   readonly startKubelet: (serverURL: string, authority: CertificatePair) => Promise<void>;
-}
-
-/** The node's root directory, below the cluster's data directory. */
-export function nodeDisk(dataDirectory: string): string {
-  return path.join(dataDirectory, 'node');
 }
 
 /**

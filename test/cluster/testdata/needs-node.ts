@@ -1,0 +1,6 @@
+import {test} from '@jest/globals';
+import {describeWithNode} from '../node/describe.ts';
+
+describeWithNode('exec', () => {
+  test('runs a command', () => {});
+});
