@@ -7,7 +7,7 @@ const required = [
   ['--tls-private-key-file', 'tls.key'],
   ['--authentication-config', 'authentication.yaml'],
   ['--control-url', 'https://operator:9443'],
-  ['--audit-log-file', 'audit.log'],
+  ['--audit-log-file', '/var/lib/lockkeeper/audit.log'],
 ] as const;
 
 const parse = (...args: string[]) => parseConfiguration([...required.flat(), ...args], 'gateway-0');
@@ -27,7 +27,8 @@ test('what is not said has its default', () => {
     controlUrl: 'https://operator:9443',
     controlTokenFile: '/var/run/secrets/lockkeeper/control-token',
     maximumStalenessSeconds: 300,
-    auditLogFile: 'audit.log',
+    auditLogFile: '/var/lib/lockkeeper/audit.log',
+    recordingDirectory: '/var/lib/lockkeeper/recordings',
     proxyId: 'gateway-0',
     maximumBodyBytes: 3 * 1024 * 1024,
     maximumRequestsInFlight: 1000,
@@ -51,6 +52,8 @@ test.each<[string[], object]>([
   [['--drain', '0s'], {drainSeconds: 0}],
   [['--maximum-body-bytes', '1024'], {maximumBodyBytes: 1024}],
   [['--control-ca-file', 'ca.crt'], {controlCaFile: 'ca.crt'}],
+  [['--audit-log-file', 'audit.log'], {recordingDirectory: 'recordings'}],
+  [['--recording-directory', '/recordings'], {recordingDirectory: '/recordings'}],
   [['--proxy-id', 'p-1'], {proxyId: 'p-1'}],
   [['--log-level', 'debug'], {logLevel: 'debug'}],
 ])('%j', (args, expected) => {

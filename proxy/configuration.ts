@@ -1,3 +1,4 @@
+import {dirname, join} from 'node:path';
 import {Command, InvalidArgumentError, Option} from 'commander';
 import {durationSeconds} from '../core/policy/duration.ts';
 import {type ListenAddress, type LogLevel, logLevels, parseFlags, parseListenAddress} from '../serve/flags.ts';
@@ -23,6 +24,7 @@ export interface ProxyConfiguration {
   readonly controlTokenFile: string;
   readonly maximumStalenessSeconds: number;
   readonly auditLogFile: string;
+  readonly recordingDirectory: string;
   readonly proxyId: string;
   readonly maximumBodyBytes: number;
   readonly maximumRequestsInFlight: number;
@@ -92,6 +94,10 @@ export function proxyProgram(hostname: string): Command {
         .default(300, '5m'),
     )
     .requiredOption('--audit-log-file <file>', 'the audit log: one JSON object a line, hash chained')
+    .option(
+      '--recording-directory <directory>',
+      'recordings of exec, attach and port-forward (default: recordings, beside the audit log)',
+    )
     .option('--proxy-id <name>', 'names this proxy to the operator and begins the name of its audit chain', hostname)
     .option('--maximum-body-bytes <bytes>', 'largest request body that policy reads', parseCount, 3 * 1024 * 1024)
     .option(
@@ -119,10 +125,16 @@ export function proxyProgram(hostname: string): Command {
 export function parseConfiguration(args: readonly string[], hostname: string): ProxyConfiguration {
   type Unnamed = 'maximumTokenLifetimeSeconds' | 'maximumStalenessSeconds' | 'drainSeconds';
   const {maximumTokenLifetime, maximumStaleness, drain, ...rest} = parseFlags<
-    Omit<ProxyConfiguration, Unnamed> & {maximumTokenLifetime: number; maximumStaleness: number; drain: number}
+    Omit<ProxyConfiguration, Unnamed | 'recordingDirectory'> & {
+      recordingDirectory?: string;
+      maximumTokenLifetime: number;
+      maximumStaleness: number;
+      drain: number;
+    }
   >(args, proxyProgram(hostname));
   return {
     ...rest,
+    recordingDirectory: rest.recordingDirectory ?? join(dirname(rest.auditLogFile), 'recordings'),
     maximumTokenLifetimeSeconds: maximumTokenLifetime,
     maximumStalenessSeconds: maximumStaleness,
     drainSeconds: drain,
