@@ -70,14 +70,16 @@ export class Stack {
   static async start(options: {
     readonly policies?: Readonly<Record<string, AgentAccessPolicySpec>>;
     readonly audited?: boolean;
+    /** With a node, on which pods run. */
+    readonly node?: boolean;
     readonly proxyFlags?: readonly string[];
   }): Promise<Stack> {
     const directory = await mkdtemp(path.join(os.tmpdir(), 'lockkeeper-e2e-'));
-    const cluster = await startCluster(
-      options.audited
-        ? {auditPolicy: {apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{level: 'Metadata'}]}}
-        : {},
-    );
+    const auditPolicy = {apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{level: 'Metadata'}]};
+    const cluster = await startCluster({
+      ...(options.audited && {auditPolicy}),
+      ...(options.node && {node: true}),
+    });
     let environment: Environment | undefined;
     try {
       const agent: IssuerClient = {id: 'build-bot', secret: randomBytes(24).toString('hex'), groups: [agentGroup]};
