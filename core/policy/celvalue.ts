@@ -1,4 +1,5 @@
 import {type CelInput, type CelMap, type CelValue, celError, celList, celMap} from '@bufbuild/cel';
+import {PartialObject} from '../request/partial.ts';
 
 /** Takes units of cost before work is done, and throws when there are none left. */
 export type Charge = (units: number) => void;
@@ -8,7 +9,8 @@ const maximumListDepth = 64;
 
 /**
  * Decoded JSON as a CEL value. Numbers without a fraction become int (1 and 1.0 are the same in JSON), as do bigints;
- * all others become double. Objects are converted as they are read, so that a large body costs only what an expression looks at.
+ * all others become double. Objects are converted as they are read, so that a large body costs only what an expression
+ * looks at.
  */
 export function celFromJSON(value: unknown, charge: Charge, listDepth = 0): CelValue {
   switch (typeof value) {
@@ -22,7 +24,10 @@ export function celFromJSON(value: unknown, charge: Charge, listDepth = 0): CelV
       if (value === null) {
         return null;
       }
-      return Array.isArray(value) ? list(value, charge, listDepth) : map(value as JSONObject, charge);
+      if (value instanceof PartialObject) {
+        return map(new PartialMap(value, charge));
+      }
+      return Array.isArray(value) ? list(value, charge, listDepth) : map(new JSONMap(value as JSONObject, charge));
     default:
       throw new TypeError(`${typeof value} is not JSON`);
   }
@@ -38,8 +43,7 @@ function list(values: readonly unknown[], charge: Charge, depth: number): CelVal
   return celList(values.map((value) => celFromJSON(value, charge, depth + 1)));
 }
 
-function map(object: JSONObject, charge: Charge): CelMap {
-  const source = new JSONMap(object, charge);
+function map(source: JSONMap): CelMap {
   const result = celMap(source);
   // The library's own `has` takes a member that is null for an absent one. In a merge patch null deletes, and a rule
   // that says has(patch.metadata.finalizers) must see it.
@@ -105,6 +109,42 @@ class JSONMap implements ReadonlyMap<string, CelInput> {
       this.#charge(this.#keys.length);
     }
     return this.#keys;
+  }
+}
+
+/** Fails where it is asked for more than its known members. */
+class PartialMap extends JSONMap {
+  readonly #object: PartialObject;
+
+  constructor(object: PartialObject, charge: Charge) {
+    super(object.members, charge);
+    this.#object = object;
+  }
+
+  override get size(): number {
+    throw this.#unknown();
+  }
+
+  override keys(): MapIterator<string> {
+    throw this.#unknown();
+  }
+
+  override get(key: unknown): CelInput | undefined {
+    if (!this.#object.known.has(key as string)) {
+      throw this.#unknown();
+    }
+    return super.get(key);
+  }
+
+  override has(key: string): boolean {
+    if (!this.#object.known.has(key)) {
+      throw this.#unknown();
+    }
+    return super.has(key);
+  }
+
+  #unknown(): Error {
+    return new Error(`object: ${this.#object.reason}`);
   }
 }
 

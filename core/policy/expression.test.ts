@@ -1,6 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {agent, operation} from '../../test/operations.ts';
+import {objectOfEnvelope, PartialObject} from '../request/partial.ts';
 import {costLimit} from './budget.ts';
 import {ExpressionEnvironment, ExpressionError, maximumExpressionLength} from './expression.ts';
 
@@ -138,6 +139,64 @@ describe('what fails at run time', () => {
   test('a list nested past the bound cannot be read', () => {
     const nested = JSON.parse('['.repeat(1000) + ']'.repeat(1000)) as unknown;
     expect(evaluate('size(object) == 1', {object: nested})).toMatchObject({code: 'Unavailable'});
+  });
+});
+
+describe('of an object that could be read in part', () => {
+  const object = objectOfEnvelope({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    name: 'agent-web',
+    generateName: '',
+    namespace: '',
+    labels: {app: 'web'},
+    annotations: {},
+    finalizers: ['a'],
+  });
+
+  test.each([
+    ["object.kind == 'Pod' && object.metadata.name.startsWith('agent-')", true],
+    ["has(object.metadata.labels) && object.metadata.labels == {'app': 'web'}", true],
+    ['has(object.metadata.annotations)', false],
+    ["object.metadata.finalizers.exists(f, f == 'a') && size(object.metadata.labels) == 1", true],
+    ["object.metadata.labels.all(k, k == 'app')", true],
+  ])('%s: %p', (source, result) => {
+    expect(evaluate(source, {object})).toBe(result);
+  });
+
+  test.each([
+    // What they cost depends on the members that there are.
+    "'name' in object.metadata",
+    'object == null',
+    'has(object.spec)',
+    '!has(object.spec.hostNetwork)',
+    "object.spec.nodeName == 'worker'",
+    "'spec' in object",
+    "object['data'] == null",
+    'has(object.metadata.ownerReferences)',
+    'size(object) == 3',
+    'object == {}',
+    'object != {}',
+    'object.metadata == {}',
+    '[object] == [{}]',
+    "object.exists(k, k == 'spec')",
+    "object.all(k, k != 'spec')",
+    'object.metadata.map(k, k).size() < 9',
+    'true && has(object.spec)',
+  ])('%s is not known', (source) => {
+    expect(evaluate(source, {object})).toMatchObject({
+      code: 'Unavailable',
+      message: expect.stringMatching(/^object: of a body in protobuf only .* send JSON$/),
+    });
+  });
+
+  test('of one of which nothing could, what does not depend on it decides', () => {
+    const unread = new PartialObject('a body of application/yaml cannot be read; send JSON');
+    expect(evaluate("object.a == 1 && request.verb == 'get'", {object: unread})).toBe(false);
+    expect(evaluate('has(patch.a)', {patch: unread})).toMatchObject({
+      code: 'Unavailable',
+      message: 'patch: a body of application/yaml cannot be read; send JSON',
+    });
   });
 });
 

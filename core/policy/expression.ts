@@ -12,6 +12,7 @@ import {
 } from '@bufbuild/cel';
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
+import {PartialObject} from '../request/partial.ts';
 import {Budget} from './budget.ts';
 import {compilePatternText, meteredFunctions, type Patterns} from './celfunctions.ts';
 import {celFromJSON, celUnavailable} from './celvalue.ts';
@@ -220,6 +221,9 @@ export class ExpressionEnvironment {
   #body(name: string, body: unknown): CelInput {
     if (body === undefined) {
       return celUnavailable(`${name}: the request has no body that could be read`);
+    }
+    if (body instanceof PartialObject && body.known.size === 0) {
+      return celUnavailable(`${name}: ${body.reason}`);
     }
     try {
       return celFromJSON(body, this.#charge) as CelInput;

@@ -105,7 +105,8 @@ describe('media types', () => {
     ['application/yaml', '{"a":1}', 'JSON'],
     ['application/yaml', '# {}', 'Opaque'],
     ['application/vnd.kubernetes.protobuf', 'k8s\0', 'Opaque'],
-    ['application/cbor', '{}', 'Opaque'],
+    ['application/cbor', '`', 'JSON'],
+    ['application/apply-patch+cbor', '`', 'JSON'],
     ['text/plain', '{}', 'Opaque'],
     ['text/plain', '', 'Empty'],
   ])('%s with %j is %s', (contentType, text, kind) => expect(read(text, contentType).kind).toBe(kind));
@@ -115,7 +116,7 @@ describe('media types', () => {
   });
 
   test('opaque bytes are their own canonical form', () => {
-    expect(read('a: 1', 'application/yaml')).toEqual({kind: 'Opaque', canonical: Buffer.from('a: 1')});
+    expect(read('a: 1', 'application/yaml')).toMatchObject({kind: 'Opaque', canonical: Buffer.from('a: 1')});
   });
 });
 

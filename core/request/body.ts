@@ -1,12 +1,18 @@
+import {CBORError, jsonOfCBOR} from './cbor.ts';
+import {readEnvelope} from './envelope.ts';
 import {JSONTextError, parseJSON} from './json.ts';
+import {objectOfEnvelope, PartialObject} from './partial.ts';
 
 /** A request body as policy, approval and audit see it. */
 export type Body =
   | {readonly kind: 'Empty'}
-  /** `value` as {@link parseJSON} gives it; `canonical` is the same for every way to write the same value. */
+  /**
+   * JSON, or CBOR that says the same. `value` as {@link parseJSON} gives it; `canonical` is the same for every way to
+   * write the same value.
+   */
   | {readonly kind: 'JSON'; readonly value: unknown; readonly canonical: string}
-  /** A media type that policy cannot look into: protobuf, CBOR, YAML. The bytes are their own canonical form. */
-  | {readonly kind: 'Opaque'; readonly canonical: Uint8Array};
+  /** A media type that is not read as a whole: protobuf, YAML. The bytes are their own canonical form. */
+  | {readonly kind: 'Opaque'; readonly canonical: Uint8Array; readonly readable?: PartialObject};
 
 /** A body that the API server could read differently from us, or not at all. Answered with 400. */
 export class BodyError extends Error {
@@ -30,33 +36,47 @@ const yamlLineBreaks = /[\u0085\u2028\u2029]/;
  * JSON (as kubectl's server-side apply sends it) and opaque otherwise.
  *
  * @param contentType the Content-Type header as received; "" where there is none
- * @throws {BodyError} for JSON that is not UTF-8, not valid, ambiguous or nested too deep; the message names the place
+ * @throws {BodyError} for JSON or CBOR that is not UTF-8, not valid, ambiguous or nested too deep; the message names the
+ * place
  */
 export function readBody(bytes: Uint8Array, contentType: string): Body {
   if (bytes.length === 0) return {kind: 'Empty'};
   switch (syntaxOf(contentType)) {
     case 'JSON':
       return readJSON(decodeUTF8(bytes));
+    case 'CBOR':
+      return readCBOR(bytes);
     case 'YAML':
-      return readYAML(bytes);
+      return readYAML(bytes, contentType);
+    case 'Protobuf':
+      return readProtobuf(bytes, contentType);
     case 'Other':
-      return {kind: 'Opaque', canonical: bytes};
+      return opaque(bytes, contentType);
   }
 }
 
-function syntaxOf(contentType: string): 'JSON' | 'YAML' | 'Other' {
+/** The media type of a Content-Type header, in lower case and without parameters. */
+export function mediaTypeOf(contentType: string): string {
   const semicolon = contentType.indexOf(';');
-  const mediaType = (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
-  switch (mediaType) {
+  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+}
+
+function syntaxOf(contentType: string): 'JSON' | 'CBOR' | 'YAML' | 'Protobuf' | 'Other' {
+  switch (mediaTypeOf(contentType)) {
     case '':
     case 'application/json':
     case 'application/json-patch+json':
     case 'application/merge-patch+json':
     case 'application/strategic-merge-patch+json':
       return 'JSON';
+    case 'application/cbor':
+    case 'application/apply-patch+cbor':
+      return 'CBOR';
     case 'application/yaml':
     case 'application/apply-patch+yaml':
       return 'YAML';
+    case 'application/vnd.kubernetes.protobuf':
+      return 'Protobuf';
     default:
       return 'Other';
   }
@@ -72,15 +92,38 @@ function readJSON(text: string): Body {
   }
 }
 
-function readYAML(bytes: Uint8Array): Body {
+function readCBOR(bytes: Uint8Array): Body {
+  try {
+    return readJSON(jsonOfCBOR(bytes));
+  } catch (error) {
+    if (error instanceof CBORError) {
+      throw new BodyError('Syntax', `cannot read the body as CBOR: ${error.message}`, {cause: error});
+    }
+    throw error;
+  }
+}
+
+function readYAML(bytes: Uint8Array, contentType: string): Body {
   const text = decodeUTF8(bytes);
-  if (yamlLineBreaks.test(text)) return {kind: 'Opaque', canonical: bytes};
+  if (yamlLineBreaks.test(text)) return opaque(bytes, contentType);
   try {
     return readJSON(text);
   } catch (error) {
-    if (error instanceof BodyError && error.code === 'Syntax') return {kind: 'Opaque', canonical: bytes};
+    if (error instanceof BodyError && error.code === 'Syntax') return opaque(bytes, contentType);
     throw error;
   }
+}
+
+function readProtobuf(bytes: Uint8Array, contentType: string): Body {
+  const envelope = readEnvelope(bytes);
+  return envelope === undefined
+    ? opaque(bytes, contentType)
+    : {kind: 'Opaque', canonical: bytes, readable: objectOfEnvelope(envelope)};
+}
+
+function opaque(bytes: Uint8Array, contentType: string): Body {
+  const readable = new PartialObject(`a body of ${mediaTypeOf(contentType)} cannot be read; send JSON`);
+  return {kind: 'Opaque', canonical: bytes, readable};
 }
 
 function decodeUTF8(bytes: Uint8Array): string {

@@ -20,7 +20,37 @@ describe('an object in protobuf', () => {
   test('says its type and name', () => {
     const metadata = bytes(1, string(1, 'db'), string(3, 'payments'));
     const body = envelope(type, bytes(2, metadata, bytes(2, string(1, 'key'))));
-    expect(readEnvelope(body)).toEqual({apiVersion: 'v1', kind: 'Secret', name: 'db', generateName: ''});
+    expect(readEnvelope(body)).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      name: 'db',
+      generateName: '',
+      namespace: 'payments',
+      labels: {},
+      annotations: {},
+      finalizers: [],
+    });
+  });
+
+  test('says its labels, annotations and finalizers', () => {
+    const label = (key: string, value: string) => bytes(11, string(1, key), string(2, value));
+    const metadata = bytes(
+      1,
+      label('app', 'web'),
+      label('tier', 'gold'),
+      label('app', 'db'),
+      bytes(11, string(1, 'no-value')),
+      bytes(11, string(2, 'no-key')),
+      bytes(12, string(1, '__proto__'), string(2, 'note')),
+      string(14, 'a'),
+      string(14, 'b'),
+    );
+    const read = readEnvelope(envelope(type, bytes(2, metadata)));
+    expect(read).toMatchObject({
+      labels: {app: 'db', tier: 'gold', 'no-value': '', '': 'no-key'},
+      finalizers: ['a', 'b'],
+    });
+    expect(Object.entries(read?.annotations ?? {})).toEqual([['__proto__', 'note']]);
   });
 
   test('named twice has the last name, as for the API server', () => {
@@ -41,6 +71,7 @@ describe('an object in protobuf', () => {
 test.each([
   ['JSON', Buffer.from('{"kind":"Secret"}')],
   ['nothing', Buffer.alloc(0)],
+  ['a label that is not UTF-8', envelope(type, bytes(2, bytes(1, bytes(11, bytes(1, Buffer.from([0xff]))))))],
   ['a message that is cut short', envelope(type).subarray(0, 8)],
 ])('%s is no envelope', (_name, body) => {
   expect(readEnvelope(body)).toBeUndefined();

@@ -1,18 +1,23 @@
 import {BinaryReader, WireType} from '@bufbuild/protobuf/wire';
 
-/** What a Kubernetes object in protobuf says of itself. Empty strings where it says nothing. */
+/** What a Kubernetes object in protobuf says of itself. Empty where it says nothing. */
 export interface ObjectEnvelope {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
   readonly generateName: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly finalizers: readonly string[];
 }
 
 const magic = Buffer.from('k8s\0');
 
 /**
- * Reads which object a body of `application/vnd.kubernetes.protobuf` holds, so that an approver sees what it is; the rest
- * stays opaque. Later fields win over earlier ones, as they do for the API server.
+ * Reads which object a body of `application/vnd.kubernetes.protobuf` holds, so that an approver sees what it is and a
+ * policy may look at its metadata; the rest stays opaque, because what its fields mean each kind says for itself. Later
+ * fields win over earlier ones, as they do for the API server.
  *
  * Source: k8s.io/apimachinery pkg/runtime generated.proto (Unknown, TypeMeta) and pkg/apis/meta/v1 (ObjectMeta); the
  * first field of every object is its metadata.
@@ -30,6 +35,10 @@ export function readEnvelope(bytes: Uint8Array): ObjectEnvelope | undefined {
       kind: text(last(type.get(2))),
       name: text(last(metadata.get(1))),
       generateName: text(last(metadata.get(2))),
+      namespace: text(last(metadata.get(3))),
+      labels: entries(metadata.get(11)),
+      annotations: entries(metadata.get(12)),
+      finalizers: (metadata.get(14) ?? []).map(text),
     };
   } catch {
     // Cut short, or no protobuf at all.
@@ -57,6 +66,16 @@ function fields(message: Uint8Array): Map<number, Uint8Array[]> {
 /** A message field that came in several parts is all of them together. */
 function merged(parts: readonly Uint8Array[] = []): Map<number, Uint8Array[]> {
   return fields(Buffer.concat(parts));
+}
+
+/** A map: one message for each entry, the last of the same key wins. */
+function entries(messages: readonly Uint8Array[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    messages.map((message) => {
+      const entry = fields(message);
+      return [text(last(entry.get(1))), text(last(entry.get(2)))];
+    }),
+  );
 }
 
 function last(values: readonly Uint8Array[] = []): Uint8Array {

@@ -1,4 +1,5 @@
 import {describe, expect, test} from '@jest/globals';
+import {encode} from 'cborg';
 import {maskText} from '../../core/mask/createmasker.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import {agent, operation} from '../../test/operations.ts';
@@ -185,6 +186,44 @@ describe('the body', () => {
     });
   });
 
+  test('in CBOR is read like JSON', async () => {
+    const bundles = bundlesOf([conditionOn("object.data.a == 'b'")]);
+    const cbor = Buffer.from(encode(JSON.parse(body)));
+    await decided(bundles, create, {body: cbor, headers: {'content-type': 'application/cbor'}});
+    const other = Buffer.from(encode({data: {a: 'c'}}));
+    await expect(
+      decided(bundles, create, {body: other, headers: {'content-type': 'application/cbor'}}),
+    ).rejects.toMatchObject({code: 'PolicyDenied'});
+    const patch = operation({verb: 'patch', method: 'PATCH', resource: 'configmaps', name: 'c'});
+    const applied = bundlesOf([conditionOn("patch.data.a == 'b'")]);
+    await decided(applied, patch, {body: cbor, headers: {'content-type': 'application/apply-patch+cbor'}});
+  });
+
+  test('in protobuf is read for its metadata, and a condition on more says what would help', async () => {
+    const headers = {'content-type': 'application/vnd.kubernetes.protobuf'};
+    const field = (number: number, content: string) => String.fromCharCode((number << 3) | 2, content.length) + content;
+    const object = field(1, field(1, 'agent-a'));
+    const protobuf = `k8s\0${field(1, field(1, 'v1') + field(2, 'ConfigMap'))}${field(2, object)}`;
+    await decided(bundlesOf([conditionOn("object.metadata.name.startsWith('agent-')")]), create, {
+      body: protobuf,
+      headers,
+    });
+    await expect(
+      decided(bundlesOf([conditionOn('!has(object.data.secret)')]), create, {body: protobuf, headers}),
+    ).rejects.toMatchObject({code: 'PolicyDenied', message: expect.stringMatching(/protobuf.*send JSON/)});
+  });
+
+  test('in YAML fails the condition, and says what would help', async () => {
+    const patch = operation({verb: 'patch', method: 'PATCH', resource: 'configmaps', name: 'c'});
+    const headers = {'content-type': 'application/apply-patch+yaml'};
+    await expect(
+      decided(bundlesOf([conditionOn('has(patch.data)')]), patch, {body: 'data: {a: b}', headers}),
+    ).rejects.toMatchObject({
+      code: 'PolicyDenied',
+      message: expect.stringContaining('a body of application/apply-patch+yaml cannot be read; send JSON'),
+    });
+  });
+
   const needed = bundlesOf([conditionOn('object != null')]);
   test.each<[string, Requested, string, number]>([
     ['larger than the limit', {body: 'x'.repeat(65)}, 'BodyTooLarge', 413],
@@ -197,6 +236,12 @@ describe('the body', () => {
     ['in an encoding', {body, headers: {'content-encoding': 'gzip'}}, 'BodyUnreadable', 415],
     ['that is no JSON', {body: '{"a":'}, 'BodyUnreadable', 400],
     ['that could be read in two ways', {body: '{"a":1,"a":2}'}, 'BodyUnreadable', 400],
+    [
+      'that is no CBOR',
+      {body: Buffer.from([0xa1, 0x01]), headers: {'content-type': 'application/cbor'}},
+      'BodyUnreadable',
+      400,
+    ],
     ['that is no UTF-8', {body: Buffer.from([0x22, 0xff, 0x22])}, 'BodyUnreadable', 400],
   ])('%s is refused', async (_name, requested, code, httpStatus) => {
     await expect(decided(needed, create, requested)).rejects.toMatchObject({name: 'Refusal', code, httpStatus});

@@ -1,4 +1,5 @@
 import {describe, expect, test} from '@jest/globals';
+import {encode} from 'cborg';
 import fc from 'fast-check';
 import {maskText} from '../../core/mask/createmasker.ts';
 import {readBody} from '../../core/request/body.ts';
@@ -9,7 +10,7 @@ const secret = operation({verb: 'create', method: 'POST', resource: 'secrets'});
 const configMap = operation({verb: 'create', method: 'POST', resource: 'configmaps'});
 
 function preview(text: string, contentType = 'application/json', of = configMap): string {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, contentType === 'application/cbor' ? 'latin1' : 'utf8');
   return previewOf({bytes, contentType, content: readBody(bytes, contentType)}, of, maskText);
 }
 
@@ -45,9 +46,16 @@ describe('a body that is no Secret', () => {
     expect(preview('')).toBe('');
   });
 
-  test.each(['application/vnd.kubernetes.protobuf', 'application/cbor'])('of %s is told by its size', (contentType) => {
-    expect(preview('k8s\0abcdef', contentType)).toBe(`(10 bytes of ${contentType})`);
+  test('in CBOR is shown as the JSON that it says', () => {
+    expect(preview('\xa1aaab', 'application/cbor')).toBe('{"a":"b"}');
   });
+
+  test.each(['application/vnd.kubernetes.protobuf', 'application/octet-stream'])(
+    'of %s is told by its size',
+    (contentType) => {
+      expect(preview('k8s\0abcdef', contentType)).toBe(`(10 bytes of ${contentType})`);
+    },
+  );
 
   test('of a media type with a card number in it is masked too', () => {
     expect(preview('x', 'application/x; n=4111111111111111')).not.toContain('4111111111111111');
@@ -97,10 +105,12 @@ describe('the values of a Secret are left out', () => {
       },
     ],
     ['a Secret that is a text', 'application/json', 'POST', value],
+    ['a Secret in CBOR', 'application/cbor', 'POST', undefined],
     ['a protobuf Secret', 'application/vnd.kubernetes.protobuf', 'POST', {data: value}],
   ])('%s', (_name, contentType, method, body) => {
     const of = {...secret, method, verb: method === 'PATCH' ? 'patch' : 'create'};
-    expect(preview(JSON.stringify(body), contentType, of)).not.toContain(value);
+    const text = body === undefined ? Buffer.from(encode({data: {p: value}})).toString('latin1') : JSON.stringify(body);
+    expect(preview(text, contentType, of)).not.toContain(value);
   });
 
   test('wherever they are, in whatever shape', () => {
