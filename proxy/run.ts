@@ -1,6 +1,5 @@
 import {randomUUID} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
-import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
 import {maskText} from '../core/mask/createmasker.ts';
@@ -116,7 +115,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
     decision,
     approval: {...decision, control, proxy},
     recording: {
-      directory: path.join(path.dirname(configuration.auditLogFile), 'recordings'),
+      directory: configuration.recordingDirectory,
       now: microsecondsSinceEpoch,
     },
     streams: {target, identity, credential, live, open: streams},
