@@ -1,4 +1,4 @@
-import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
 import {ApprovalCluster, accessRequest, type Fields, type Person, timestamp, until} from './approvals.ts';
 
 const alice: Person = {user: 'alice', groups: ['payments-oncall']};
@@ -9,6 +9,9 @@ const carol: Person = {user: 'carol', groups: ['sre']};
 const mallory: Person = {user: 'mallory', groups: ['status-writers']};
 const agent: Person = {user: 'agent:other-bot', groups: ['payments-oncall']};
 const approved = {outcome: 'Approved', reason: 'change 4711'};
+
+// Each test is several runs of kubectl.
+jest.setTimeout(30_000);
 
 let approvals: ApprovalCluster;
 
@@ -132,6 +135,7 @@ describe('a decision', () => {
     ['phase', {phase: 'Approved'}],
     ['conditions', {conditions: [condition('Approved')]}],
     ['consumedBy', {consumedBy: {proxy: 'a', auditID: 'b', time: '2026-01-01T00:00:00Z'}}],
+    ['revokedBy', {revokedBy: {username: 'alice', time: '2026-01-01T00:00:00Z'}}],
   ])('that comes with %s is refused', async (field, more) => {
     const name = `more-${field.toLowerCase()}`;
     await approvals.open(name);
@@ -196,6 +200,8 @@ describe('a further decision', () => {
     ['Expired', {conditions: [condition('Expired')]}],
     ['Consumed', {conditions: [condition('Consumed')]}],
     ['Consumed', {consumedBy: {proxy: 'a', auditID: 'b', time: '2026-01-01T00:00:00Z'}}],
+    ['Revoked', {phase: 'Revoked'}],
+    ['Revoked', {conditions: [condition('Revoked')]}],
   ])('on a request that is %s is refused: %j', async (phase, status) => {
     const name = `finished-${phase.toLowerCase()}-${Object.keys(status)[0]?.toLowerCase()}`;
     await openIn(name, status);
@@ -208,11 +214,123 @@ describe('a further decision', () => {
   test.each<[string, Fields]>([
     ['phase', {phase: 'Approved'}],
     ['condition', {conditions: [condition('Approved')]}],
-  ])('on an approved request may only deny: by %s', async (field, status) => {
+  ])('on an approved request may only deny or revoke: by %s', async (field, status) => {
     await openIn(`approved-${field}`, status);
     const {stderr} = await approvals.decide(alice, `approved-${field}`, approved);
-    expect(stderr).toContain('the AccessRequest is Approved already; it can only be Denied');
+    expect(stderr).toContain('the AccessRequest is Approved already; it can only be Denied or Revoked');
     expect(await approvals.decide(alice, `approved-${field}`, {outcome: 'Denied'})).toMatchObject(ok);
+  });
+});
+
+describe('a revocation', () => {
+  const revoked = {outcome: 'Revoked', reason: 'incident is over'};
+  const consumedBy = {proxy: 'a', auditID: 'b', time: '2026-01-01T00:00:00Z'};
+  const granted = {decisions: [{...approved, username: 'alice', time: '2026-01-01T00:00:00Z'}], phase: 'Approved'};
+
+  /** An AccessRequest that alice has approved. */
+  async function grantedIn(name: string, more: Fields = {}, spec: Fields = {}): Promise<void> {
+    await approvals.open(name, spec);
+    expect(await approvals.decide(alice, name, approved)).toMatchObject(ok);
+    const {stderr} = await approvals.operate(name, () => ({...granted, ...more}));
+    expect(stderr).toBe('');
+  }
+
+  test.each<[string, Person, Fields]>([
+    ['who approved it, while it is unused', alice, {}],
+    ['another approver, while it is unused', bob, {}],
+    ['who approved it, once it is spent', alice, {phase: 'Consumed', consumedBy}],
+    ['another approver, once it is spent', bob, {phase: 'Consumed', consumedBy}],
+  ])('is taken from %s', async (what, person, status) => {
+    const name = `revoked-by-${what.replace(/[^a-z]+/g, '-')}`;
+    await grantedIn(name, status);
+    expect(await approvals.decide(person, name, revoked)).toMatchObject(ok);
+    expect(await approvals.decision(name)).toEqual({...revoked, username: person.user});
+    expect((await approvals.drainRevocation(name)).stderr).toBe('');
+    expect((await approvals.read(name)).status).toMatchObject({
+      phase: 'Revoked',
+      decisions: [{username: 'alice'}],
+      revokedBy: {username: person.user, reason: 'incident is over'},
+    });
+  });
+
+  test.each<[string, Person, string]>([
+    ['without the verb approve', mallory, 'mallory lacks the RBAC verb approve'],
+    ['whom the policy does not name', carol, 'the policy asks for other approvers than carol'],
+    ['who is an agent', agent, 'agents cannot write objects of lockkeeper.dev'],
+  ])('by someone %s is refused', async (what, person, message) => {
+    const name = `unrevoked-${what.replaceAll(' ', '-')}`;
+    await grantedIn(name);
+    expect((await approvals.decide(person, name, revoked)).stderr).toContain(message);
+  });
+
+  test('by the agent itself is refused', async () => {
+    const username = 'system:serviceaccount:payments:deployer';
+    await grantedIn('unrevoked-oneself', {}, {agent: {username}, approvers: {}});
+    const {stderr} = await approvals.decide({user: username}, 'unrevoked-oneself', revoked);
+    expect(stderr).toContain('the agent that made the call cannot decide on it itself');
+  });
+
+  test('under somebody else’s name is refused', async () => {
+    await grantedIn('unrevoked-forged');
+    const {stderr} = await approvals.decide(bob, 'unrevoked-forged', {...revoked, username: 'alice'});
+    expect(stderr).toContain('status.decision.username: must be who decides, bob, not "alice"');
+  });
+
+  test('of what is not approved is refused', async () => {
+    await approvals.open('unrevoked-pending', {count: 2});
+    const {stderr} = await approvals.decide(alice, 'unrevoked-pending', revoked);
+    expect(stderr).toContain('the AccessRequest is not approved, so there is nothing to revoke; it can be Denied');
+  });
+
+  test.each(['Denied', 'Expired', 'Revoked'])('of what is %s is refused', async (phase) => {
+    const name = `unrevoked-${phase.toLowerCase()}`;
+    await openIn(name, {phase, conditions: [condition('Approved')]});
+    const {stderr} = await approvals.decide(alice, name, revoked);
+    expect(stderr).toContain(`the AccessRequest is ${phase} already`);
+  });
+
+  test.each<[string, (status: Fields) => Fields, string]>([
+    [
+      'record one that nobody made',
+      () => ({...granted, revokedBy: {username: 'alice', time: consumedBy.time}}),
+      'revoke',
+    ],
+    [
+      'record a denial as one',
+      ({decision: _, ...rest}) => ({...rest, revokedBy: {username: 'bob', time: consumedBy.time}}),
+      'deny',
+    ],
+    [
+      'record it for somebody else',
+      ({decision: _, ...rest}) => ({...rest, revokedBy: {username: 'alice', time: consumedBy.time}}),
+      'revoke',
+    ],
+    [
+      'record it and leave it in the slot',
+      (status) => ({...status, revokedBy: {username: 'bob', time: consumedBy.time}}),
+      'revoke',
+    ],
+  ])('is recorded as it was made: the operator cannot %s', async (what, change, bobs) => {
+    const name = `cannot-${what.replaceAll(' ', '-')}`;
+    await grantedIn(name);
+    if (what !== 'record one that nobody made') {
+      expect(await approvals.decide(bob, name, {outcome: bobs === 'deny' ? 'Denied' : 'Revoked'})).toMatchObject(ok);
+    }
+    const {stderr} = await approvals.operate(name, change);
+    expect(stderr).toContain(
+      'the Lockkeeper operator records the revocation that stood in status.decision and no other',
+    );
+  });
+
+  test('is never taken back', async () => {
+    await grantedIn('revoked-for-good');
+    await approvals.decide(alice, 'revoked-for-good', revoked);
+    expect((await approvals.drainRevocation('revoked-for-good')).stderr).toBe('');
+    const {stderr} = await approvals.operate('revoked-for-good', ({revokedBy: _, ...rest}) => ({
+      ...rest,
+      phase: 'Approved',
+    }));
+    expect(stderr).toContain('records the revocation that stood in status.decision and no other');
   });
 });
 

@@ -91,6 +91,14 @@ export class ApprovalCluster {
     if (code !== 0) throw new Error(`drain: ${stderr}`);
   }
 
+  /** The operator takes the revocation out of the slot and records it. */
+  async drainRevocation(name: string): Promise<KubectlResult> {
+    return this.operate(name, ({decision, ...rest}) => {
+      const {outcome: _, ...by} = decision as Fields;
+      return {...rest, phase: 'Revoked', revokedBy: {...by, time: timestamp(0)}};
+    });
+  }
+
   async read(name: string): Promise<Fields> {
     const args = ['get', 'accessrequest', name, '--namespace=payments', '-o', 'json', '--show-managed-fields'];
     return JSON.parse(await this.cluster.mustKubectl(args));

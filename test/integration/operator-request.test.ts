@@ -166,8 +166,8 @@ function sidecarOf(replica: number): ControlCaller {
 
 const targetOf = ({namespace, name}: AccessRequestState) => `/v1/accessrequests/${namespace}/${name}`;
 
-function follow(state: AccessRequestState, waitSeconds = 20, replica = 0) {
-  return gatewayOf(replica).get<AccessRequestState>(`${targetOf(state)}?waitSeconds=${waitSeconds}`);
+function follow(state: AccessRequestState, waitSeconds = 20, replica = 0, phase = 'Pending') {
+  return gatewayOf(replica).get<AccessRequestState>(`${targetOf(state)}?waitSeconds=${waitSeconds}&phase=${phase}`);
 }
 
 function consume(state: AccessRequestState, over: Fields = {}, replica = 0) {
@@ -175,7 +175,11 @@ function consume(state: AccessRequestState, over: Fields = {}, replica = 0) {
   return gatewayOf(replica).post<AccessRequestState>(`${targetOf(state)}/consume`, body);
 }
 
-async function decide(person: Person, {name}: AccessRequestState, outcome: 'Approved' | 'Denied'): Promise<void> {
+async function decide(
+  person: Person,
+  {name}: AccessRequestState,
+  outcome: 'Approved' | 'Denied' | 'Revoked',
+): Promise<void> {
   const {code, stderr} = await approvals.decide(person, name, {outcome, reason: 'change 4711'});
   if (code !== 0) throw new Error(stderr);
 }
@@ -275,6 +279,44 @@ describe('an AccessRequest', () => {
     expect(await consume(state, {}, 1)).toMatchObject({code: 200, body: {phase: 'Approved'}});
     await decide(bob, state, 'Denied');
     expect(await consume(state)).toMatchObject({code: 409});
+  });
+
+  test.each<['window' | 'secret', 'Approved' | 'Consumed']>([
+    ['window', 'Approved'],
+    ['secret', 'Consumed'],
+  ])('that is in use can be revoked by who approved it (%s), which every replica says at once', async (kind, phase) => {
+    const request = call(kind);
+    const state = await approved(request);
+    expect(await consume(state)).toMatchObject({code: 200, body: {phase}});
+    const waiting = [0, 1].map((replica) => follow(state, 20, replica, phase));
+    const since = performance.now();
+    await decide(alice, state, 'Revoked');
+    for (const {code, body} of await Promise.all(waiting)) {
+      expect({code, body}).toMatchObject({
+        code: 200,
+        body: {phase: 'Revoked', revokedBy: 'alice', reason: 'change 4711'},
+      });
+    }
+    // The patch by kubectl included.
+    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(await consume(state)).toMatchObject({code: 409});
+    await eventually(async () => {
+      expect((await approvals.read(state.name)).status).toMatchObject({
+        phase: 'Revoked',
+        revokedBy: {username: 'alice'},
+      });
+      expect(await reasonsOfEvents(state)).toContain('Revoked');
+    });
+    const again = await open(request);
+    expect(again).toMatchObject({phase: 'Pending'});
+    expect(again.name).not.toBe(state.name);
+  });
+
+  test('that is in use and deleted is gone for who waits on it', async () => {
+    const state = await approved(call('window'));
+    const waiting = follow(state, 20, 1, 'Approved');
+    await approvals.cluster.mustKubectl(['delete', 'accessrequest', state.name, '--namespace=payments']);
+    expect(await waiting).toMatchObject({code: 404, body: {kind: 'Status', reason: 'NotFound'}});
   });
 
   test('for another body is not spent', async () => {
