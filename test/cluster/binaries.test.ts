@@ -73,13 +73,16 @@ test.each([
   await expect(found).rejects.toThrow(says);
 });
 
-test('kube-controller-manager comes from the cache when KUBEBUILDER_ASSETS lacks it, as what envtest distributes does', async () => {
-  for (const name of envtest) await asset(name, 'echo Kubernetes v1.36.1');
-  const cached = await executable(`${env.XDG_CACHE_HOME}/lockkeeper/kubernetes/v1.36.3/kube-controller-manager`);
-  const found = await findBinaries([...envtest, 'kube-controller-manager'], {
-    env: {...env, KUBEBUILDER_ASSETS: `${directory}/assets`},
-    log,
-  });
-  expect(found['kube-controller-manager']).toBe(cached);
-  expect(found.etcd).toBe(path.join(directory, 'assets', 'etcd'));
-});
+test.each(['kube-controller-manager', 'kube-scheduler', 'kubelet'] as const)(
+  '%s comes from the cache when KUBEBUILDER_ASSETS lacks it, as what envtest distributes does',
+  async (name) => {
+    for (const present of envtest) await asset(present, 'echo Kubernetes v1.36.1');
+    const cached = await executable(`${env.XDG_CACHE_HOME}/lockkeeper/kubernetes/v1.36.3/${name}`);
+    const found = await findBinaries([...envtest, name], {
+      env: {...env, KUBEBUILDER_ASSETS: `${directory}/assets`},
+      log,
+    });
+    expect(found[name]).toBe(cached);
+    expect(found.etcd).toBe(path.join(directory, 'assets', 'etcd'));
+  },
+);

@@ -6,7 +6,10 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test} from '@jest/globals';
 import {Cluster} from './cluster.ts';
+import {describeWithNode} from './node/describe.ts';
+import {startPod} from './node/pod.ts';
 import {processesIn} from './testdata/processes.ts';
+import {nodeTraces} from './testdata/traces.ts';
 
 let workTree: string;
 
@@ -19,9 +22,9 @@ afterAll(async () => {
   await rm(workTree, {recursive: true, force: true});
 });
 
-async function keep(command: 'up' | 'down', env: NodeJS.ProcessEnv = process.env): Promise<string> {
+async function keep(command: 'up' | 'up --node' | 'down', env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const script = path.join(import.meta.dirname, 'keep.ts');
-  return (await promisify(execFile)(process.execPath, [script, command], {cwd: workTree, env})).stdout;
+  return (await promisify(execFile)(process.execPath, [script, ...command.split(' ')], {cwd: workTree, env})).stdout;
 }
 
 test('a cluster that cannot be had is one sentence, and nothing is left', async () => {
@@ -48,9 +51,27 @@ test('a cluster outlives the command that started it, is started once, and ends 
   }
   expect(await Cluster.open(data).mustKubectl(['get', '--raw', '/readyz'])).toBe('ok');
   expect(processesIn(workTree)).toBeGreaterThan(0);
+  await expect(keep('up --node')).rejects.toMatchObject({
+    stderr: 'The cluster that is running has no node: end it first (make cluster-down).\n',
+  });
 
   expect(await keep('down')).toBe('The cluster is gone.\n');
   expect(await readdir(workTree)).toEqual([]);
   // Between the last thing that a process does and its end; jest's own limit ends the wait for one that stays.
   while (processesIn(workTree) > 0) await sleep(20);
 }, 120_000);
+
+describeWithNode('a cluster with a node', () => {
+  test('outlives the command that started it, and ends with no trace', async () => {
+    const text = await keep('up --node');
+    const cluster = Cluster.open(path.join(workTree, '.lockkeeper/cluster/data'));
+    expect(text).toContain(`from pods:   ${cluster.node?.hostAddress} is this machine`);
+    await startPod(cluster, {namespace: 'default', name: 'box'});
+    expect(await cluster.mustKubectl(['exec', 'box', '--', 'hostname'])).toBe('box\n');
+    const left = nodeTraces(cluster.dataDirectory);
+
+    expect(await keep('down')).toBe('The cluster is gone.\n');
+    expect(await readdir(workTree)).toEqual([]);
+    expect(left()).toEqual({processes: [], links: [], cgroups: []});
+  }, 120_000);
+});

@@ -3,21 +3,19 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import {findBinaries} from './binaries.ts';
-import {type CertificatePair, createAuthority, createServiceAccountKeys, issueCertificate} from './certificates.ts';
 import {Cluster, type ClusterDescription} from './cluster.ts';
 import {
   apiServerArguments,
   apiServerURL,
-  type ClusterFiles,
   clusterFiles,
   controllerManagerArguments,
   etcdArguments,
   schedulerArguments,
 } from './control-plane.ts';
 import {ClusterError} from './error.ts';
-import {clientKubeconfig} from './kubeconfig.ts';
 import {type NodeNetwork, nodeName} from './node/configuration.ts';
 import {requireNode, startNode} from './node/start.ts';
+import {type Pki, writeKubeconfigs, writePki} from './pki.ts';
 import {isReady} from './ready.ts';
 import {Supervisor} from './supervise.ts';
 import {until} from './until.ts';
@@ -129,57 +127,6 @@ async function prepareDataDirectory(given: string | undefined): Promise<string> 
     );
   }
   return directory;
-}
-
-interface Pki {
-  readonly authority: CertificatePair;
-  readonly admin: CertificatePair;
-  readonly controllerManager: CertificatePair;
-  readonly scheduler: CertificatePair;
-}
-
-async function writePki(files: ClusterFiles, network: NodeNetwork | undefined): Promise<Pki> {
-  const [authority, serviceAccount] = await Promise.all([createAuthority('lockkeeper'), createServiceAccountKeys()]);
-  const client = (user: string, ...groups: string[]): Promise<CertificatePair> =>
-    issueCertificate(authority, {usage: 'client', user, groups});
-  const [apiserver, admin, controllerManager, scheduler, frontProxy, kubeletClient] = await Promise.all([
-    issueCertificate(authority, {
-      usage: 'server',
-      names: ['kubernetes.default.svc', 'kubernetes.default', 'kubernetes', 'localhost'],
-      addresses: ['127.0.0.1', ...(network ? [network.hostAddress] : [])],
-    }),
-    client('admin', 'system:masters'),
-    client('system:kube-controller-manager'),
-    client('system:kube-scheduler'),
-    client('front-proxy'),
-    client('kube-apiserver-kubelet-client', 'system:masters'),
-  ]);
-  await mkdir(files.pki, {mode: 0o700});
-  await mkdir(files.users, {mode: 0o700});
-  const write = (name: string, content: string): Promise<void> =>
-    writeFile(path.join(files.pki, name), content, {mode: 0o600});
-  const writePair = async (name: string, pair: CertificatePair): Promise<void> => {
-    await write(`${name}.crt`, pair.certificate);
-    await write(`${name}.key`, pair.key);
-  };
-  await Promise.all([
-    writePair('ca', authority),
-    writePair('apiserver', apiserver),
-    writePair('admin', admin),
-    writePair('front-proxy', frontProxy),
-    writePair('kubelet-client', kubeletClient),
-    write('service-account.key', serviceAccount.privateKey),
-    write('service-account.pub', serviceAccount.publicKey),
-  ]);
-  return {authority, admin, controllerManager, scheduler};
-}
-
-async function writeKubeconfigs(files: ClusterFiles, serverURL: string, pki: Pki): Promise<void> {
-  const write = (file: string, user: string, client: CertificatePair): Promise<void> =>
-    writeFile(file, clientKubeconfig(serverURL, pki.authority.certificate, user, client), {mode: 0o600});
-  await write(files.adminKubeconfig, 'admin', pki.admin);
-  await write(files.controllerManagerKubeconfig, 'system:kube-controller-manager', pki.controllerManager);
-  await write(files.schedulerKubeconfig, 'system:kube-scheduler', pki.scheduler);
 }
 
 /** Gives the URL. A free port may be taken by somebody else before kube-apiserver listens on it: then another. */

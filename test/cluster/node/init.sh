@@ -36,13 +36,12 @@ remove_cgroups() {
 
 if [ "${4-}" != inside ]; then
   trap : INT TERM HUP # it ends with its input, after all that it started
-  status=0
+  trap remove_cgroups EXIT
   make_cgroups
   # Descriptor 9 is this machine's network, which holds the other end of the cable.
   unshare --net --mount --uts --ipc --pid --fork --kill-child \
-    bash "$0" "$disk" "$kubelet" "$cgroup" inside 9< /proc/self/ns/net || status=$?
-  remove_cgroups
-  exit "$status"
+    bash "$0" "$disk" "$kubelet" "$cgroup" inside 9< /proc/self/ns/net
+  exit
 fi
 
 # The network: the kernel refuses a name that is taken, so each number belongs to one node.
