@@ -86,7 +86,8 @@ async function up(withNode: boolean): Promise<void> {
   say(`  use it:      export KUBECONFIG=$PWD/${kubeconfig}`);
   say(`  kubectl:     ${cluster.kubectlPath}`);
   if (cluster.node) say(`  from pods:   ${cluster.node.hostAddress} is this machine`);
-  say(`  logs:        ${path.relative(process.cwd(), path.join(data, 'logs'))}`);
+  const logs = ['logs', ...(cluster.node ? ['node/var/log'] : [])];
+  say(`  logs:        ${logs.map((name) => path.relative(process.cwd(), path.join(data, name))).join(', ')}`);
   say('  end it:      make cluster-down');
 }
 

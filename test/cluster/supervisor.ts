@@ -42,6 +42,7 @@ function stop(): void {
   stopping = true;
   // Nothing of this cluster is kept, so nothing is gained by a graceful end.
   for (const child of running) {
+    // A node, whose cgroups and link it removes itself.
     if (child.stdin) child.stdin.end();
     else child.kill('SIGKILL');
   }

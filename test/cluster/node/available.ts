@@ -40,7 +40,7 @@ async function hasTools(...names: readonly string[]): Promise<boolean> {
 /** Debian's package `busybox` is linked to libraries that an image would need too. */
 async function hasStaticBusybox(): Promise<boolean> {
   try {
-    const {stdout} = await run('ldd', [await findTool('busybox')]);
+    const {stdout} = await run('ldd', [await findTool('busybox')], {env: {...process.env, LC_ALL: 'C'}});
     return stdout.includes('not a dynamic');
   } catch (error) {
     return ((error as {stderr?: string}).stderr ?? '').includes('not a dynamic');

@@ -9,7 +9,7 @@
 # <disk> is a directory that becomes the node's root: etc, run, var and tmp lie in it, /usr is this machine's. What is
 # told: <disk>/network, the number of the node's network, once it is up; the kubelet starts when its kubeconfig is there.
 set -euo pipefail
-PATH=$PATH:/usr/sbin:/sbin
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 disk=$1 kubelet=$2 cgroup=$3
 
 # One directory in each hierarchy of version 1, one in all in version 2.
@@ -51,6 +51,7 @@ join_network() {
     problem=$(ip link add eth0 type veth peer name "$link" netns /proc/self/fd/9 2>&1) && break
     [[ $problem == *'File exists'* ]] || { echo "ip link add $link: $problem" >&2; exit 1; }
   done
+  ((number < 256)) || { echo 'Every network of 198.18.0.0/16 is taken by a node.' >&2; exit 1; }
   on_host() { nsenter --net=/proc/self/fd/9 "$@"; }
   on_host ip address add "198.18.$number.1/24" dev "$link"
   on_host ip link set "$link" up
