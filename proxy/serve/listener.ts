@@ -8,6 +8,8 @@ import {refuseUnreadable} from './unreadable.ts';
 
 /** Longer than the idle time of load balancers and client-go (90 s), so that it is never we who close under a request. */
 const keepAliveMilliseconds = 120_000;
+/** Of silence, before the kernel asks whether the agent is still there. */
+const probeMilliseconds = 30_000;
 const maximumConcurrentStreams = 250;
 const maximumHeaderBytes = 64 * 1024;
 /** How often connections that became idle are looked for while draining. */
@@ -41,6 +43,9 @@ export async function listen(options: {
     ...options.certificate,
     allowHTTP1: true,
     minVersion: 'TLSv1.2',
+    // An agent that vanished without a word would keep its quiet watches open for ever.
+    keepAlive: true,
+    keepAliveInitialDelay: probeMilliseconds,
     settings: {maxConcurrentStreams: maximumConcurrentStreams, maxHeaderListSize: maximumHeaderBytes},
     // node:http's options for the HTTP/1.1 side, which the types do not know.
     ...({
