@@ -63,6 +63,8 @@ describeWithNode('a stream that is no longer permitted', () => {
       claimMappings: {username: {claim: 'sub', prefix: 'agent:'}, groups: {claim: 'groups', prefix: ''}},
     });
     await writeFile(file, stringify(configuration));
+    const client = stack.client({token: await issuer.token({groups: [agentGroup]})});
+    await eventually(async () => expect((await client.call('/version')).status).toBe(200));
   });
   afterEach(() => {
     for (const session of sessions) session.kill();
