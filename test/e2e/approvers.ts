@@ -1,5 +1,5 @@
 import {expect} from '@jest/globals';
-import type {AccessRequest} from '../../core/api/accessrequest.ts';
+import type {AccessRequest, DecisionSlot} from '../../core/api/accessrequest.ts';
 import type {KubectlResult} from '../cluster/cluster.ts';
 import {eventually} from '../eventually.ts';
 import type {Answer} from './client.ts';
@@ -56,7 +56,7 @@ export class Approvers {
   async decide(
     person: Person,
     name: string,
-    outcome: 'Approved' | 'Denied',
+    outcome: DecisionSlot['outcome'],
     reason = 'tested',
   ): Promise<KubectlResult> {
     const patch = JSON.stringify({status: {decision: {outcome, reason}}});
