@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import {Command} from 'commander';
 import {auditCommand} from './audit/command.ts';
+import {replayCommand} from './replay/command.ts';
 import {tokenCommand} from './token/command.ts';
 
 /** The whole `lockkeeper` command line; docs/reference/flags.md is made from it. */
@@ -8,7 +9,8 @@ export function lockkeeperCommand(): Command {
   return new Command('lockkeeper')
     .description('Tools for who works with Lockkeeper: tokens for agents, evidence for auditors.')
     .addCommand(tokenCommand())
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(replayCommand());
 }
 
 if (import.meta.main) {
