@@ -13,13 +13,15 @@ import {annotationsReference} from './annotations.ts';
 import {flagsReference} from './flags.ts';
 import {writeOrCheck} from './generated.ts';
 import {metricsReference} from './metrics.ts';
+import {refusalsReference} from './refusals.ts';
 
-const annotations = readFileSync(path.resolve(import.meta.dirname, '../core/audit/annotations.ts'), 'utf8');
+const source = (file: string) => readFileSync(path.resolve(import.meta.dirname, '..', file), 'utf8');
 
 writeOrCheck(
   new Map([
     ['docs/reference/flags.md', flagsReference([proxyProgram('<hostname>'), operatorProgram(), lockkeeperCommand()])],
     ['docs/reference/metrics.md', await metricsReference()],
-    ['docs/reference/audit-annotations.md', annotationsReference(annotations)],
+    ['docs/reference/audit-annotations.md', annotationsReference(source('core/audit/annotations.ts'))],
+    ['docs/reference/refusals.md', refusalsReference(source('proxy/path/refusal.ts'))],
   ]),
 );

@@ -26,7 +26,7 @@ export const annotation = {
   recordingSHA256: 'lockkeeper.dev/recording-sha256',
   /** Length of the whole recording in bytes. In the outcome only. */
   recordingBytes: 'lockkeeper.dev/recording-bytes',
-  /** Why a call was not carried out: the stable code of the refusal. In the outcome only. */
+  /** Why a call was not carried out, or was ended: the stable code of the refusal. In the outcome only. */
   refusal: 'lockkeeper.dev/refusal',
   /** What went wrong on the way. In the outcome only. */
   error: 'lockkeeper.dev/error',

@@ -236,6 +236,13 @@ describe('a call that lives on a grant', () => {
     ]);
   });
 
+  test('ends where nobody knows how long that lasts', async () => {
+    const {live, admit} = world(asking);
+    const {ended} = admit({grantExpiresAtMilliseconds: Number.NaN});
+    await live.sweep();
+    expect(ended).toMatchObject([{code: 'ApprovalExpired'}]);
+  });
+
   test('ends when the grant is good no longer, and others go on', async () => {
     const {live, admit, objections, followed} = world(
       {rules: [ask()]},

@@ -113,12 +113,12 @@ export class LiveCalls {
     try {
       const {agent} = admitted.decided;
       const nowMilliseconds = now().getTime();
-      if (agent.expiresAtMilliseconds <= nowMilliseconds) {
+      // What is no number has expired.
+      if (!(agent.expiresAtMilliseconds > nowMilliseconds)) {
         return new Refusal('Unauthenticated', 401, 'the token with which the call was made has expired');
       }
       for (const {grant, objection} of admitted.grants) {
-        const refusal =
-          grant.expiresAtMilliseconds <= nowMilliseconds ? grantExpired(grant.accessRequest) : objection();
+        const refusal = grant.expiresAtMilliseconds > nowMilliseconds ? objection() : grantExpired(grant.accessRequest);
         if (refusal !== undefined) return refusal;
       }
       if (admitted.grants.length > 0 && bundles.stale) {
