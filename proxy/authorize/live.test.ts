@@ -1,6 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import {select} from '../../core/policy/evaluate.ts';
 import {approve, decide} from '../../core/policy/permitted.ts';
+import type {Operation} from '../../core/request/operation.ts';
 import {agent, operation} from '../../test/operations.ts';
 import {bundleOf, type TestPolicy} from '../../test/proxy/call.ts';
 import {digestFor} from '../path/held.ts';
@@ -14,11 +15,9 @@ const deny = {name: 'deny', effect: 'Deny', operations, message: 'frozen'} as co
 const ask = (name = 'ask') =>
   ({name, effect: 'RequireApproval', operations, approval: {grant: 'Window' as const}}) as const;
 const masking: NonNullable<TestPolicy['masking']> = [{name: 'cards', detector: 'PAN'}];
-const watch = operation({verb: 'watch', query: 'watch=true'});
 const started = Date.parse('2026-01-01T00:00:00Z');
 
-interface Admitted {
-  readonly namespace?: string;
+interface Admitted extends Partial<Pick<Operation, 'verb' | 'namespace' | 'subresource'>> {
   readonly expiresAtMilliseconds?: number;
   /** Of the grant, where the policy asks for one. */
   readonly grantExpiresAtMilliseconds?: number;
@@ -57,9 +56,10 @@ function world(...policies: readonly TestPolicy[]) {
   });
 
   /** What the filters would have established for a watch that is permitted now. */
-  function permittedCall({namespace = 'payments', grantExpiresAtMilliseconds = started + 900_000, ...of}: Admitted) {
+  function permittedCall(of: Admitted) {
+    const {verb = 'watch', namespace = 'payments', subresource = ''} = of;
     const caller = agent({expiresAtMilliseconds: of.expiresAtMilliseconds ?? started + 3_600_000});
-    const target = {...watch, namespace};
+    const target = operation({verb, namespace, subresource});
     if (bundles.current === undefined) throw new Error('no policies');
     const decision = decide(select(bundles.current, caller, target), {now: new Date(clock.now)});
     if (decision.outcome === 'Denied') throw new Error(decision.reason);
@@ -71,7 +71,7 @@ function world(...policies: readonly TestPolicy[]) {
       digest: digestFor({policy, rule, ...requirement}, decided),
       accessRequest: `payments/${rule}-1`,
       approvers: ['ann@example.com'],
-      expiresAtMilliseconds: grantExpiresAtMilliseconds,
+      expiresAtMilliseconds: of.grantExpiresAtMilliseconds ?? started + 900_000,
     }));
     const permitted = approve(decision, (requirement) => digestFor(requirement, decided), grants);
     return {decided, permitted};
@@ -155,14 +155,14 @@ describe('when other policies come into force, a call', () => {
       'whose answer is to be masked by now ends',
       allowing,
       {...allowing, masking},
-      {code: 'MaskingChanged', httpStatus: 503},
+      {code: 'ObligationsChanged', httpStatus: 503},
     ],
     ['whose answer need not be masked any more goes on', {...allowing, masking}, allowing, undefined],
     [
       'whose answer cannot be masked by now ends',
       allowing,
       {...allowing, masking: [{name: 'x', detector: 'Iris' as never}]},
-      {code: 'MaskingChanged'},
+      {code: 'ObligationsChanged'},
     ],
   ])('%s', async (_name, before, after, refusal) => {
     const {live, admit, change, followed} = world(before);
@@ -171,6 +171,25 @@ describe('when other policies come into force, a call', () => {
     await live.sweep();
     expect(ended).toEqual(refusal === undefined ? [] : [expect.objectContaining(refusal)]);
     expect([...followed.values()].every((calls) => calls === (refusal === undefined ? 1 : 0))).toBe(true);
+  });
+
+  test.each([
+    ['exec', [{code: 'ObligationsChanged', httpStatus: 503}]],
+    ['portforward', []],
+  ])('of what is sent to a command is to be recorded by now ends, and others go on: %s', async (subresource, ended) => {
+    const into = {
+      verbs: ['create' as const],
+      apiGroups: [''],
+      resources: ['pods'],
+      subresources: ['exec', 'portforward'],
+    };
+    const rules = [{name: 'into', effect: 'Allow' as const, operations: [into]}];
+    const {live, permittedCall, change} = world({rules});
+    const refusals: Refusal[] = [];
+    live.admit(permittedCall({verb: 'create', subresource}), (refusal) => void refusals.push(refusal));
+    change({rules, audit: {level: 'Metadata', recordInput: true}});
+    await live.sweep();
+    expect(refusals).toMatchObject(ended);
   });
 
   test('is asked about once', async () => {

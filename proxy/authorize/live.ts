@@ -1,4 +1,5 @@
 import {setImmediate as otherWork} from 'node:timers/promises';
+import type {Obligations} from '../../core/policy/decision.ts';
 import type {Grant, Permitted} from '../../core/policy/permitted.ts';
 import {refusalOf} from '../path/answer.ts';
 import {type Decided, denial, redecide} from '../path/decision.ts';
@@ -151,10 +152,26 @@ function policyObjection(
       return new Refusal('ApprovalRequired', 403, message);
     }
   }
-  const masked = new Set(permitted.obligations.masking.map(({detector}) => detector));
-  if (decision.maskingRefusal !== undefined || decision.masking.some(({detector}) => !masked.has(detector))) {
-    const message = 'the policies by now mask what this call was let through with; repeat the call';
-    return new Refusal('MaskingChanged', 503, message, {retryAfterSeconds: 1});
+  const wanted = obligationMissed(decision, permitted);
+  if (wanted !== undefined) {
+    const message = `the policies by now ask that ${wanted}, which began without; repeat the call`;
+    return new Refusal('ObligationsChanged', 503, message, {retryAfterSeconds: 1});
+  }
+  return undefined;
+}
+
+/** What the policies in force now ask of a call, and those that permitted it did not. */
+function obligationMissed(
+  {masking, maskingRefusal, recordInput}: Obligations,
+  {operation, obligations}: Permitted,
+): string | undefined {
+  const masked = new Set(obligations.masking.map(({detector}) => detector));
+  if (maskingRefusal !== undefined || masking.some(({detector}) => !masked.has(detector))) {
+    return 'more is masked in the answer to this call';
+  }
+  const {subresource} = operation;
+  if (recordInput && !obligations.recordInput && (subresource === 'exec' || subresource === 'attach')) {
+    return 'what is sent to the command is recorded for this call';
   }
   return undefined;
 }

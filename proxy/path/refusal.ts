@@ -42,8 +42,8 @@ export type RefusalCode =
   | 'UpgradeUnsupported'
   /** 403, 502: the answer cannot be masked as policy asks. */
   | 'MaskingImpossible'
-  /** 503: a call that lasts, and whose answer is to be masked by now. */
-  | 'MaskingChanged'
+  /** 503: a call that lasts, and by now is to be masked or recorded as it was not when it began. */
+  | 'ObligationsChanged'
   /** 503: the stream cannot be recorded. */
   | 'RecordingUnavailable'
   /** 429: too many calls are under way, or too many AccessRequests wait. */
