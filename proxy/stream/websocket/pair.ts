@@ -19,9 +19,11 @@ const noCloseFrame = 1006;
 export interface Sides {
   readonly agent: WebSocket;
   readonly upstream: WebSocket;
-  /** Below a minute, after which client-go misses its pongs. */
+  /** How often each side is pinged while nothing passes. */
   readonly pingMilliseconds: number;
 }
+
+type Side = 'agent' | 'API server';
 
 /** What a protocol makes of the messages. Whatever it throws ends the stream. */
 export interface Channels {
@@ -37,6 +39,8 @@ export interface Channels {
 export interface Pair extends StreamRelay {
   toAgent(message: Buffer | string): void;
   toUpstream(message: Buffer | string): void;
+  /** Ends the stream for what was thrown. */
+  fail(error: unknown): void;
 }
 
 /**
@@ -90,13 +94,18 @@ export function joinWebSockets({agent, upstream, pingMilliseconds}: Sides, paced
     pace();
   };
 
+  const fail = (error: unknown, side?: Side) => {
+    const message = error instanceof Error ? error.message : String(error);
+    ended('Proxy', side === undefined ? message : `${side}: ${message}`);
+    end(statusOf(error, side));
+  };
+
   /** What the protocol cannot take ends the stream, and the agent is told. */
-  const guarded = (side: 'agent' | 'API server', act: () => void) => {
+  const guarded = (side: Side, act: () => void) => {
     try {
       act();
     } catch (error) {
-      ended('Proxy', `${side}: ${error instanceof Error ? error.message : error}`);
-      end(statusOf(error, side));
+      fail(error, side);
     }
     pace();
   };
@@ -149,7 +158,7 @@ export function joinWebSockets({agent, upstream, pingMilliseconds}: Sides, paced
   }
   paced.onDrain = pace;
   pace();
-  return {done: done.promise, end, toAgent, toUpstream};
+  return {done: done.promise, end, toAgent, toUpstream, fail};
 }
 
 function hold(socket: WebSocket, held: boolean): void {
@@ -164,13 +173,14 @@ function close(socket: WebSocket, code: number): void {
   else socket.close(code);
 }
 
-function abnormal(side: string, code: number): string | undefined {
+function abnormal(side: Side, code: number): string | undefined {
   if (code === normalClosure || code === goingAway || code === noCode) return undefined;
   return code === noCloseFrame ? `${side}: broke off the connection` : `${side}: closed with code ${code}`;
 }
 
-function statusOf(error: unknown, side: 'agent' | 'API server'): Status {
-  if (!(error instanceof ProtocolError))
+function statusOf(error: unknown, side: Side | undefined): Status {
+  if (side === undefined || !(error instanceof ProtocolError)) {
     return failure(500, 'the stream ended: it can no longer be masked or recorded');
+  }
   return failure(side === 'agent' ? 400 : 502, `the stream ended: the ${side} broke its protocol: ${error.message}`);
 }
