@@ -18,14 +18,16 @@ afterEach(async () => {
   for (const end of ending.splice(0)) await end();
 });
 
-async function world(name = 'v4.channel.k8s.io', ports: readonly number[] = [80, 443], held: readonly string[] = []) {
+async function world(
+  name = 'v4.channel.k8s.io',
+  ports: readonly number[] = [80, 443],
+  session = new PlayedPortForward(),
+) {
   const protocol = portForwardProtocols.get(name) as ChannelProtocol;
   const agentSide = await loopback.connect('server');
   const upstreamSide = await loopback.connect('client');
   const agent = new Peer(agentSide.client);
   const upstream = new Peer(upstreamSide.server);
-  const session = new PlayedPortForward();
-  for (const output of held) session.held.add(output);
   const relay = relayPortForwardOverWebSocket({
     agent: agentSide.server,
     upstream: upstreamSide.client,
@@ -82,7 +84,9 @@ test.each([...portForwardProtocols.keys()])('in the protocol "%s" each port is a
 });
 
 test('the connection closes once all was emitted', async () => {
-  const {agent, upstream, session, fromUpstream, announce} = await world('', [80], ['0 data']);
+  const session = new PlayedPortForward();
+  session.held.add('0 data');
+  const {agent, upstream, fromUpstream, announce} = await world('', [80], session);
   announce();
   fromUpstream(0, 'a');
   upstream.socket.close(1000);
@@ -105,10 +109,28 @@ test('each connection hears how the stream broke off', async () => {
 });
 
 test('why the proxy ends the stream is said for each port', async () => {
-  const {agent, relay} = await world();
+  const {agent, session, relay} = await world();
   relay.end(failure(403, 'revoked'));
   expect(await agent.closed).toBe(1000);
   expect(agent.texts).toEqual(['1:revoked', '3:revoked']);
+  await relay.done;
+  expect(session.heard).toEqual(['0 80 closed: revoked', '1 443 closed: revoked']);
+});
+
+test('a connection that cannot be recorded ends the stream, and those before it', async () => {
+  class Full extends PlayedPortForward {
+    override connection(port: number) {
+      if (port === 443) throw new Error('no space');
+      return super.connection(port);
+    }
+  }
+  const session = new Full();
+  const {agent, upstream, relay} = await world('', [80, 443], session);
+  expect(await agent.closed).toBe(1000);
+  expect(agent.texts).toEqual([1, 3].map((channel) => expect.stringMatching(`^${channel}:.*recorded`)));
+  expect(await upstream.closed).toBe(1006);
+  expect(await relay.done).toEqual({by: 'Proxy', error: 'no space'});
+  expect(session.heard).toEqual(['0 80 closed: no space']);
 });
 
 describe('what no peer may send', () => {

@@ -28,34 +28,27 @@ export function relayPortForwardOverWebSocket(
   },
 ): StreamRelay {
   const {protocol, session, ports} = options;
-  const connections = ports.map((port) => session.connection(port));
+  const connections: ForwardedConnection[] = [];
+  const channels: Channel[] = [];
   let onFlushed: (() => void) | undefined;
+  let cutBy: string | undefined;
 
   const settle = () => {
     if (channels.every(({flushed}) => flushed)) onFlushed?.();
   };
 
-  const channels: readonly Channel[] = connections.flatMap((connection, pairIndex) =>
-    (['data', 'error'] as const).map((kind, kindIndex): Channel => {
-      const number = 2 * pairIndex + kindIndex;
-      const output = connection.output(kind, {
-        emit: (bytes) => pair.toAgent(writeMessage(protocol, number, bytes)),
-        ended() {
-          channel.flushed = true;
-          settle();
-        },
-      });
-      const channel: Channel = {
-        port: ports[pairIndex] ?? 0,
-        kind,
-        connection,
-        output,
-        announced: false,
-        flushed: false,
-      };
-      return channel;
-    }),
-  );
+  const open = (kind: Channel['kind'], port: number, connection: ForwardedConnection) => {
+    const number = channels.length;
+    const output = connection.output(kind, {
+      emit: (bytes) => pair.toAgent(writeMessage(protocol, number, bytes)),
+      ended() {
+        channel.flushed = true;
+        settle();
+      },
+    });
+    const channel: Channel = {port, kind, connection, output, announced: false, flushed: false};
+    channels.push(channel);
+  };
 
   const pair = joinWebSockets(options, session, {
     fromAgent(data) {
@@ -84,15 +77,32 @@ export function relayPortForwardOverWebSocket(
     upstreamEnded(flushed) {
       onFlushed = flushed;
       for (const {output} of channels) output.end();
+      settle();
     },
     farewell({message}) {
       const text = Buffer.from(message);
-      return channels.flatMap(({kind}, number) => (kind === 'error' ? [writeMessage(protocol, number, text)] : []));
+      return ports.map((_port, i) => writeMessage(protocol, 2 * i + 1, text));
     },
   });
+  try {
+    for (const port of ports) {
+      const connection = session.connection(port);
+      connections.push(connection);
+      open('data', port, connection);
+      open('error', port, connection);
+    }
+  } catch (error) {
+    pair.fail(error);
+  }
   const done = pair.done.then((outcome) => {
-    for (const connection of connections) connection.closed(outcome.error);
+    for (const connection of connections) connection.closed(outcome.error ?? cutBy);
     return outcome;
   });
-  return {done, end: pair.end};
+  return {
+    done,
+    end(status) {
+      cutBy ??= status.message;
+      pair.end(status);
+    },
+  };
 }
