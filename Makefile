@@ -18,7 +18,7 @@ else
   cluster_needs := binaries
 endif
 
-.PHONY: help demo run test lint bench cluster cluster-down binaries
+.PHONY: help demo run test lint bench bench-streams cluster cluster-down binaries
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do \
@@ -38,6 +38,9 @@ lint: $(installed) ## format, lint and types
 
 bench: binaries ## the measurements of docs/performance.md
 	@npm run --silent bench
+
+bench-streams: binaries ## the same for streams into pods and many watches; needs a node (Linux, root)
+	@npm run --silent bench:streams
 
 cluster: $(installed) ## start a local Kubernetes API server that stays; NODE=1 with a node that runs pods
 	@$(node) test/cluster/keep.ts up $(if $(filter-out 0,$(NODE)),--node)

@@ -5,19 +5,19 @@
  * of rounds in which every way to the upstream has its turn, so that the machine's drift hits all alike. CPU is what
  * the kernel counted for the proxy's process. Prints Markdown.
  */
-import {type ChildProcess, execFile, spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {parseArgs, promisify} from 'node:util';
+import {parseArgs} from 'node:util';
 import {Pool} from 'undici';
-import {parse} from 'yaml';
 import {createAuthority, issueCertificate} from '../cluster/certificates.ts';
 import {clientKubeconfig} from '../cluster/kubeconfig.ts';
 import {startCluster} from '../cluster/start.ts';
 import {type Environment, startEnvironment} from '../environment/environment.ts';
+import {agentToken} from './agenttoken.ts';
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
 import {load, openSharedWatches, openWatches, type Target} from './load.ts';
 import {pod} from './pods.ts';
@@ -72,7 +72,7 @@ try {
     proxyFlags: ['--log-level=error'],
   });
   await seed();
-  const token = await agentToken(environment);
+  const token = await agentToken(await environment.agentKubeconfig(agent), directory);
   const memory = await startMemoryUpstream();
   const real: Upstream = {
     name: 'kube-apiserver',
@@ -246,18 +246,6 @@ function storable(index: number): object {
     metadata: {name, namespace, labels, annotations: filler},
     spec: {containers: withoutMounts, restartPolicy},
   };
-}
-
-async function agentToken(running: Environment): Promise<string> {
-  const kubeconfig = parse(await readFile(await running.agentKubeconfig(agent), 'utf8')) as {
-    users: {user: {exec: {command: string; args: string[]}}}[];
-  };
-  const exec = kubeconfig.users[0]?.user.exec;
-  if (exec === undefined) throw new Error('the kubeconfig has no exec plugin');
-  const {stdout} = await promisify(execFile)(exec.command, exec.args, {
-    env: {...process.env, XDG_CACHE_HOME: path.join(directory, 'cache')},
-  });
-  return (JSON.parse(stdout) as {status: {token: string}}).status.token;
 }
 
 async function startMemoryUpstream(): Promise<Upstream> {
