@@ -1,11 +1,14 @@
 import {createReadStream} from 'node:fs';
-import {readFile} from 'node:fs/promises';
+import {readdir, readFile} from 'node:fs/promises';
+import {join, relative} from 'node:path';
 
 /** What a command reads and where it speaks, so that a test can stand in for the process. */
 export interface CommandInput {
   /** @param path A file, or `-` for standard input. */
   read(path: string): AsyncIterable<Uint8Array>;
   readText(path: string): Promise<string>;
+  /** All that is no directory, below a directory, by its path from there. */
+  list(directory: string): Promise<readonly string[]>;
   out(text: string): void;
   error(text: string): void;
   /** What the process ends with once all is done. */
@@ -18,6 +21,12 @@ export function processInput(): CommandInput {
   return {
     read: (path) => (path === '-' ? process.stdin : createReadStream(path, {highWaterMark: 1024 * 1024})),
     readText: (path) => readFile(path, 'utf8'),
+    async list(directory) {
+      const entries = await readdir(directory, {recursive: true, withFileTypes: true});
+      return entries
+        .filter((entry) => !entry.isDirectory())
+        .map(({parentPath, name}) => relative(directory, join(parentPath, name)));
+    },
     out: (text) => void process.stdout.write(text),
     error: (text) => void process.stderr.write(text),
     exitCode: (code) => {

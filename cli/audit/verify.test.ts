@@ -38,6 +38,7 @@ async function run(files: Readonly<Record<string, string>>, ...args: string[]) {
       if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
       return text;
     },
+    list: async () => [],
     out: (text) => {
       result.out += text;
     },

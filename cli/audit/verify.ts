@@ -1,9 +1,10 @@
 import {Command, Option} from 'commander';
 import type {Fault} from '../../core/audit/fault.ts';
-import {LogVerifier} from '../../core/audit/verify.ts';
+import {LogVerifier, type VerifySummary} from '../../core/audit/verify.ts';
 import type {Checkpoint} from '../../core/control/messages.ts';
 import {parseCheckpoints} from './checkpoints.ts';
 import type {CommandInput} from './input.ts';
+import {RecordingCheck, RecordingDirectory} from './recordings.ts';
 import {type FileVerdict, json, type MissingLog, text, type Verdict} from './report.ts';
 
 /** Faults that are kept of one file; past that they are only counted. */
@@ -11,18 +12,22 @@ const maximumListedFaults = 1000;
 
 interface VerifyOptions {
   readonly checkpoints?: string;
+  readonly recordings?: string;
   readonly output: 'text' | 'json';
 }
 
 /** `lockkeeper audit verify`: exits with 0 where every log is whole, 1 where one is not, 2 where one cannot be read. */
 export function verifyCommand(input: CommandInput): Command {
   return new Command('verify')
-    .description('Check that audit logs are whole: nothing changed, removed, moved or inserted.')
+    .description(
+      'Check that audit logs are whole: nothing changed, removed, moved or inserted; and the recordings that they name.',
+    )
     .argument('<file...>', 'audit logs, each of one proxy; - for standard input')
     .option(
       '--checkpoints <file>',
       'what the operator saw of the chains: its ConfigMap, or JSON, one checkpoint a line',
     )
+    .option('--recordings <directory>', 'the recording directory of the proxies: checks what the logs vouch for')
     .addOption(new Option('--output <format>', 'how to print the verdict').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
@@ -39,6 +44,7 @@ export function verifyCommand(input: CommandInput): Command {
 
 async function verify(files: readonly string[], options: VerifyOptions, input: CommandInput): Promise<0 | 1 | 2> {
   let checkpoints: readonly Checkpoint[] | undefined;
+  let recordings: RecordingDirectory | undefined;
   if (options.checkpoints !== undefined) {
     try {
       checkpoints = parseCheckpoints(await input.readText(options.checkpoints));
@@ -47,12 +53,21 @@ async function verify(files: readonly string[], options: VerifyOptions, input: C
       return 2;
     }
   }
+  if (options.recordings !== undefined) {
+    try {
+      recordings = await RecordingDirectory.open(options.recordings, input);
+    } catch (error) {
+      input.error(`lockkeeper: ${options.recordings}: ${messageOf(error)}\n`);
+      return 2;
+    }
+  }
   const verdicts: FileVerdict[] = [];
-  for (const file of files) verdicts.push(await verifyFile(file, checkpoints, input));
+  for (const file of files) verdicts.push(await verifyFile(file, checkpoints, recordings, input));
   const verdict: Verdict = {
     files: verdicts,
     missing: missingLogs(verdicts, checkpoints ?? []),
     checkpointsGiven: checkpoints !== undefined,
+    ...(recordings !== undefined && {unnamedRecordings: recordings.unnamed}),
   };
   const printed = options.output === 'json' ? {out: json(verdict), error: ''} : text(verdict);
   if (printed.out !== '') input.out(printed.out);
@@ -65,18 +80,42 @@ async function verify(files: readonly string[], options: VerifyOptions, input: C
 async function verifyFile(
   file: string,
   checkpoints: readonly Checkpoint[] | undefined,
+  directory: RecordingDirectory | undefined,
   input: CommandInput,
 ): Promise<FileVerdict> {
   const faults: Fault[] = [];
-  const verifier = new LogVerifier((fault) => {
+  let recordingFaults = 0;
+  let recordingsNamed = 0;
+  const report = (fault: Fault) => {
     if (faults.length < maximumListedFaults) faults.push(fault);
-  }, checkpoints);
+  };
+  const recordings =
+    directory &&
+    new RecordingCheck(directory, (fault) => {
+      recordingFaults += 1;
+      report(fault);
+    });
+  const verifier = new LogVerifier(report, checkpoints, (claim) => {
+    recordingsNamed += 1;
+    recordings?.add(claim);
+  });
+  let log: VerifySummary;
   try {
-    for await (const bytes of input.read(file)) verifier.push(bytes);
+    for await (const bytes of input.read(file)) {
+      verifier.push(bytes);
+      await recordings?.compare();
+    }
+    log = verifier.end();
+    await recordings?.compare();
   } catch (error) {
     return {file, result: 'Unreadable', message: messageOf(error)};
   }
-  const summary = verifier.end();
+  const summary = {
+    ...log,
+    faults: log.faults + recordingFaults,
+    recordings: recordings?.summary() ?? {named: recordingsNamed},
+  };
+  faults.sort((a, b) => a.line - b.line);
   return summary.faults === 0 ? {file, result: 'Whole', summary} : {file, result: 'NotWhole', summary, faults};
 }
 
@@ -91,5 +130,5 @@ function missingLogs(verdicts: readonly FileVerdict[], checkpoints: readonly Che
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return Error.isError(error) ? error.message : String(error);
 }

@@ -10,6 +10,7 @@
  * - Torn: the file ends inside a line.
  * - CheckpointMismatch: the chain is not the one that a checkpoint saw. CutTail: it ends before a checkpoint.
  *   NoCheckpoint: checkpoints were given, none of them of this chain.
+ * - RecordingMissing, RecordingChanged, RecordingUnreadable: of the recording that the line names.
  */
 export type FaultKind =
   | 'BlankLine'
@@ -26,7 +27,10 @@ export type FaultKind =
   | 'Torn'
   | 'CheckpointMismatch'
   | 'CutTail'
-  | 'NoCheckpoint';
+  | 'NoCheckpoint'
+  | 'RecordingMissing'
+  | 'RecordingChanged'
+  | 'RecordingUnreadable';
 
 export interface Fault {
   readonly kind: FaultKind;

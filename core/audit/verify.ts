@@ -4,6 +4,7 @@ import {computeHash, maximumLineBytes, readSeal, type Seal} from './chain.ts';
 import type {Fault, FaultKind} from './fault.ts';
 import {type Line, LineSplitter} from './lines.ts';
 import {ChainOrder} from './order.ts';
+import {type RecordingClaim, RecordingClaims} from './recordingclaims.ts';
 import {OpenCalls, type UnfinishedCalls} from './unfinished.ts';
 
 export interface VerifySummary {
@@ -31,6 +32,7 @@ export class LogVerifier {
   readonly #lines = new LineSplitter(maximumLineBytes);
   readonly #decoder = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true});
   readonly #openCalls = new OpenCalls();
+  readonly #recordings: RecordingClaims;
   /** Hashes by sequence that checkpoints of this chain saw: one each, unless checkpoints contradict each other. */
   readonly #expected = new Map<number, Set<string>>();
   #furthest = -1;
@@ -46,10 +48,16 @@ export class LogVerifier {
   /**
    * @param report Called for each fault, in order.
    * @param checkpoints Of any chains; undefined where there are none to compare with.
+   * @param claim Told what the log says of each recording, for who can look at the files.
    */
-  constructor(report: (fault: Fault) => void, checkpoints?: readonly Checkpoint[]) {
+  constructor(
+    report: (fault: Fault) => void,
+    checkpoints?: readonly Checkpoint[],
+    claim: (claim: RecordingClaim) => void = () => {},
+  ) {
     this.#report = report;
     this.#checkpoints = checkpoints;
+    this.#recordings = new RecordingClaims(claim);
   }
 
   /** @param bytes The next bytes of the log, not to be changed afterwards. */
@@ -60,6 +68,7 @@ export class LogVerifier {
   end(): VerifySummary {
     for (const line of this.#lines.end()) this.#judge(line);
     this.#compareTail();
+    this.#recordings.end();
     return {
       records: this.#records,
       faults: this.#faults,
@@ -133,6 +142,7 @@ export class LogVerifier {
       return 'the chain annotations do not stand where a reader of the JSON would find them';
     }
     this.#openCalls.saw(auditID, stage, this.#line);
+    this.#recordings.saw({auditID, stage, annotations: sealed, line: this.#line, sequence: seal.sequence});
     return undefined;
   }
 
