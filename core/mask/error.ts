@@ -4,7 +4,7 @@
  */
 export class MaskError extends Error {
   override readonly name = 'MaskError';
-  readonly code: 'OutOfWindow' | 'HoldTooLarge' | 'UsedAfterFailure';
+  readonly code: 'OutOfWindow' | 'HoldTooLarge' | 'UsedAfterFailure' | 'NotMaskable';
 
   constructor(code: MaskError['code'], message: string) {
     super(message);

@@ -2,6 +2,7 @@ import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {acceptNegotiator, readableResponse} from './negotiate.ts';
 
+const openAPI = 'application/com.github.proto-openapi.spec';
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 const metadata = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
@@ -34,6 +35,7 @@ describe('what is asked for so that the answer can be masked', () => {
       'application/openmetrics-text;version=1.0.0, text/plain',
     ],
     ['a JSON dialect', 'application/jwk-set+json', 'application/jwk-set+json'],
+    ['a schema, as kubectl asks', `${openAPI}.v2@v1.0+protobuf`, `${openAPI}.v2@v1.0+protobuf`],
     ['capitals', 'Application/JSON', 'Application/JSON'],
     ['white space', '  application/json ,, text/plain ', 'application/json, text/plain'],
   ])('%s', (_name, accept, asked) => {
@@ -46,6 +48,7 @@ describe('what is asked for so that the answer can be masked', () => {
     'application/cbor',
     'application/cbor, application/vnd.kubernetes.protobuf',
     'application/yaml',
+    `${openAPI}.v4@v1.0+protobuf`,
     'image/png',
     'application/jsonish',
     'json',
@@ -87,7 +90,7 @@ describe('what is asked for so that the answer can be masked', () => {
 });
 
 describe('whether an answer can be masked', () => {
-  test.each<[string | undefined, string | undefined, 'json' | 'text']>([
+  test.each<[string | undefined, string | undefined, 'json' | 'text' | 'schema']>([
     ['application/json', undefined, 'json'],
     ['application/json', '', 'json'],
     ['application/json', 'identity', 'json'],
@@ -99,6 +102,8 @@ describe('whether an answer can be masked', () => {
     ['text/plain', undefined, 'text'],
     ['text/plain; charset=us-ascii', undefined, 'text'],
     ['text/html; charset=utf-8', undefined, 'text'],
+    [`${openAPI}.v2.v1.0+protobuf`, undefined, 'schema'],
+    [`${openAPI}.v3.v1.0+protobuf`, undefined, 'schema'],
     ['application/openmetrics-text; version=1.0.0', undefined, 'text'],
   ])('%s in %s is read as %s', (contentType, encoding, mediaType) => {
     expect(readableResponse(contentType, encoding)).toEqual({mediaType});

@@ -1,5 +1,8 @@
-/** A media type that the maskers read, or why it cannot be passed on. */
-export type Readable = {readonly mediaType: 'json' | 'text'} | {readonly unreadable: string};
+/** A media type that the maskers read, or why it cannot be passed on. A schema can be searched, but not overwritten. */
+export type Readable = {readonly mediaType: 'json' | 'text' | 'schema'} | {readonly unreadable: string};
+
+/** OpenAPI documents as kubectl asks for them, and as the API server says what it gave: it writes the `@` as a dot. */
+const schema = /^application\/com\.github\.proto-openapi\.spec\.v[23][@.]v1\.0\+protobuf$/;
 
 const rememberedAccepts = 256;
 
@@ -31,6 +34,16 @@ function readableAccept(accept: string): string | undefined {
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 
+/** Whether a client takes an object in JSON, and not only as a Table or another view of it. */
+export function acceptsJSON(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '') return true;
+  return accept.split(',').some((entry) => {
+    const type = baseType(entry);
+    const json = type === 'application/json' || type === 'application/*' || type === '*/*';
+    return json && parameter(entry, 'as') === undefined;
+  });
+}
+
 /** Whether a response with these headers can be masked. Source: RFC 9110, 8.3 and 8.4. */
 export function readableResponse(contentType: string | undefined, contentEncoding: string | undefined): Readable {
   if (contentEncoding !== undefined && contentEncoding !== '' && contentEncoding !== 'identity') {
@@ -51,10 +64,10 @@ function baseType(value: string): string {
   return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase();
 }
 
-function kind(type: string): 'json' | 'text' | undefined {
+function kind(type: string): 'json' | 'text' | 'schema' | undefined {
   if (type === 'application/json' || (type.startsWith('application/') && type.endsWith('+json'))) return 'json';
   if (type.startsWith('text/') || type === 'application/openmetrics-text') return 'text';
-  return undefined;
+  return schema.test(type) ? 'schema' : undefined;
 }
 
 function parameter(value: string, name: string): string | undefined {

@@ -8,7 +8,7 @@ import {loadBundle} from '../../core/policy/loadbundle.ts';
 import {decide, type Permitted} from '../../core/policy/permitted.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import {agent, operation} from '../../test/operations.ts';
-import {bundleOf, callOf, type TestPolicy} from '../../test/proxy/call.ts';
+import {bundleOf, callOf, rootNamespace, type TestPolicy} from '../../test/proxy/call.ts';
 import type {Dispatchable} from '../forward/forward.ts';
 import {withMasking} from './masking.ts';
 
@@ -72,6 +72,20 @@ describe('where policy masks', () => {
     const {answer, call} = await passing();
     expect(answer(chunks, headers)).toBe(expected);
     expect(call.masked?.PAN).toBe(1);
+  });
+
+  test('a schema, which cannot be overwritten, passes as long as no card number is in it', async () => {
+    const schema = {'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'};
+    const paths = [{verbs: ['*'], nonResourceURLs: ['*']}];
+    const rules = [{name: 'paths', effect: 'Allow' as const, operations: paths}];
+    const policy = {masking, namespace: rootNamespace, rules};
+    const nonResource = operation({isResourceRequest: false, path: '/openapi/v2', resource: '', namespace: ''});
+    const {answer, asked} = await passing({policy, operation: nonResource, accept: '*/*'});
+    expect(asked).toBe('application/json, */*');
+    expect(answer(['\n\u00102.0 4111'], schema)).toBe('\n\u00102.0 4111');
+    expect(() => answer(['\n4111', '1111', '11111111'], schema)).toThrow('card number');
+    const behindService = await passing({operation: operation({subresource: 'proxy'})});
+    expect(() => behindService.answer(['x'], schema)).toThrow('cannot be masked');
   });
 
   test('what is masked in one answer is not counted for the next', async () => {

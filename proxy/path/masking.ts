@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {maskText} from '../../core/mask/createmasker.ts';
+import {PanSearch} from '../../core/mask/search.ts';
 import type {Permitted} from '../../core/policy/permitted.ts';
 import type {Dispatchable} from '../forward/forward.ts';
 import {acceptNegotiator, readableResponse} from '../forward/negotiate.ts';
@@ -40,14 +41,22 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   };
 
   function openMasked(call: Call, {operation}: Permitted, headers: IncomingHttpHeaders): BodyReader {
-    const readable = readableResponse(headers['content-type'], headers['content-encoding']);
-    if ('unreadable' in readable) {
-      throw new Refusal('MaskingImpossible', 502, `the API server's answer cannot be masked: ${readable.unreadable}`);
+    const type = headers['content-type'];
+    const readable = readableResponse(type, headers['content-encoding']);
+    if ('unreadable' in readable) throw unmaskable(readable.unreadable);
+    if (readable.mediaType === 'schema') {
+      // Of what lies behind services/proxy nobody knows whether it is what it says.
+      if (operation.isResourceRequest) throw unmaskable(`media type "${type}"`);
+      return new PanSearch();
     }
     const masker = maskers.take(readable.mediaType, isSecret(operation));
     call.masked = masker;
     return masker;
   }
+}
+
+function unmaskable(what: string): Refusal {
+  return new Refusal('MaskingImpossible', 502, `the API server's answer cannot be masked: ${what}`);
 }
 
 function isEmpty(call: Call, statusCode: number, headers: IncomingHttpHeaders): boolean {

@@ -58,7 +58,6 @@ function timeless(text: string): string {
 describe('pitfall 11: what cannot be masked is not asked for', () => {
   const protobuf = 'application/vnd.kubernetes.protobuf';
   const cbor = 'application/cbor';
-  const openAPI = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
   test.each([
     ['an object', `${configMaps}/cards`, protobuf, 406],
     ['an object', `${configMaps}/cards`, cbor, 406],
@@ -72,8 +71,6 @@ describe('pitfall 11: what cannot be masked is not asked for', () => {
     ['a list', selected, `${protobuf};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json`, 200],
     ['what there is', '/apis', protobuf, 406],
     ['what there is', '/apis', `${protobuf},application/json`, 200],
-    ['the schema', '/openapi/v2', openAPI, 406],
-    ['the schema', '/openapi/v2', `${openAPI},application/json`, 200],
     ['a watch', `${selected}&watch=1&timeoutSeconds=1`, `${protobuf};stream=watch`, 406],
     ['a watch', `${selected}&watch=1&timeoutSeconds=1`, 'application/cbor-seq', 406],
     ['a watch', `${selected}&watch=1&timeoutSeconds=1`, `application/cbor-seq,application/json;stream=watch`, 200],
@@ -143,6 +140,8 @@ describe('a watch', () => {
 
 describe('what is no resource comes as from the API server', () => {
   const discovery = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+  const openAPI2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+  const openAPI3 = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
   test.each([
     ['/version', '*/*'],
     ['/healthz', '*/*'],
@@ -154,8 +153,12 @@ describe('what is no resource comes as from the API server', () => {
     ['/apis', discovery],
     ['/apis/lockkeeper.dev/v1alpha1', 'application/json'],
     ['/openapi/v2', 'application/json'],
+    // kubectl validates what it does not know against the whole schema, which it takes in no other form.
+    ['/openapi/v2', openAPI2],
     ['/openapi/v3', '*/*'],
     ['/openapi/v3/api/v1', 'application/json'],
+    ['/openapi/v3/api/v1', openAPI3],
+    ['/openapi/v3/apis/lockkeeper.dev/v1alpha1', openAPI3],
     ['/.well-known/openid-configuration', '*/*'],
     ['/openid/v1/jwks', 'application/jwk-set+json'],
     ['/nothing/here', '*/*'],
@@ -181,7 +184,7 @@ describe('what is no resource comes as from the API server', () => {
 
   test.each([
     ['/apis', discovery],
-    ['/openapi/v2', 'application/json'],
+    ['/openapi/v2', openAPI2],
     ['/openapi/v3/apis/apps/v1', 'application/json'],
   ])('%s was not modified: 304', async (path, accept) => {
     const {etag} = (await stack.agent.call(path, {headers: {accept}})).headers;
