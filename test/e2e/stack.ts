@@ -70,6 +70,8 @@ export class Stack {
   static async start(options: {
     readonly policies?: Readonly<Record<string, AgentAccessPolicySpec>>;
     readonly audited?: boolean;
+    /** With the controllers behind deployments, ServiceAccounts and deletion. */
+    readonly controllerManager?: boolean;
     /** With a node, on which pods run. */
     readonly node?: boolean;
     readonly proxyFlags?: readonly string[];
@@ -78,6 +80,7 @@ export class Stack {
     const auditPolicy = {apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{level: 'Metadata'}]};
     const cluster = await startCluster({
       ...(options.audited && {auditPolicy}),
+      ...(options.controllerManager && {controllerManager: true}),
       ...(options.node && {node: true}),
     });
     let environment: Environment | undefined;
