@@ -266,6 +266,12 @@ describe('the file', () => {
     expect(() => writer.append('a')).toThrow('the recording is finished');
   });
 
+  test('that cannot be removed stays, and nobody trips over it', async () => {
+    const writer = await RecordingWriter.begin(await createRecordingFile(folder, name), 'header\n', () => {});
+    await rm(join(folder, name));
+    await writer.discard();
+  });
+
   test('cannot be made where the folder is a file: a clear error', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(createRecordingFile(join(folder, 'file'), name)).rejects.toThrow(

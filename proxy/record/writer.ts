@@ -45,7 +45,7 @@ export class RecordingWriter {
     try {
       await writer.#write(header);
     } catch (cause) {
-      await writer.discard().catch(() => {});
+      await writer.discard();
       throw RecordingFailed.of('the recording cannot begin', cause);
     }
     return writer;
@@ -106,13 +106,12 @@ export class RecordingWriter {
     return this.#finished;
   }
 
-  /** Removes the file: what it was for does not happen. */
+  /** Removes the file, for what it was for does not happen. Never rejects: a header that stays is no evidence of anything. */
   async discard(): Promise<void> {
     this.#finished ??= Promise.reject(new RecordingFailed('the recording was discarded'));
     this.#finished.catch(() => {});
     await this.#writing;
-    await this.#file.close();
-    await this.#file.remove();
+    await Promise.allSettled([this.#file.close(), this.#file.remove()]);
   }
 
   async #finish(): Promise<SealedRecording> {
