@@ -109,7 +109,8 @@ test('many connections are forwarded at a time, some given up in the middle, one
     relayPortForwardOverSpdy({...sides, agentHead: noHead, upstreamHead: noHead, session, pingIntervalMilliseconds}),
   );
   expect(result).toEqual({whole: 30, refused: 'connection refused', errors: null});
-  expect(end).toEqual({by: 'Agent'});
+  // Its GOAWAY is lost where a ping meets the connection closed already.
+  expect(end.by).toBe('Agent');
   const whole = session.connections.filter(({sentBytes}) => sentBytes === 1_000_000);
   expect(whole).toHaveLength(30);
   expect(whole).toEqual(whole.map((seen) => ({...seen, port: 80, receivedBytes: 1_000_000, message: '', closed: ''})));

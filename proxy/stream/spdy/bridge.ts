@@ -15,7 +15,7 @@ export interface SpdySides {
   readonly agentHead: Buffer;
   readonly upstream: Duplex;
   readonly upstreamHead: Buffer;
-  /** Each side is pinged so often, for load balancers cut connections that look idle. */
+  /** An idle side is pinged so often, lest a load balancer cuts it. */
   readonly pingIntervalMilliseconds: number;
 }
 
@@ -138,8 +138,9 @@ export class SpdyBridge implements StreamRelay {
     this.#upstreamGone = true;
     this.#end ??= {by: 'Upstream', ...(error && {error: error.message})};
     this.#upstream.destroy();
-    // By itself the end of a connection looks to client-go like the success of a command.
-    const text = error && this.#options.format(failure(502, `the connection to the pod broke off: ${error.message}`));
+    // For the streams that upstream has not ended: client-go takes the end of a connection for the success of a command.
+    const reason = error?.message ?? 'it was closed';
+    const text = this.#options.format(failure(502, `the connection to the pod broke off: ${reason}`));
     for (const link of [...this.#links]) link.upstreamGone(text);
     this.#pace();
     this.#closeAgent();

@@ -314,6 +314,16 @@ describe('the end by one side', () => {
     expect(await relay.done).toMatchObject({by: 'Upstream', error: expect.stringContaining('without GOAWAY')});
   });
 
+  test('an upstream that says GOAWAY, and no status, leaves no client without a reason', async () => {
+    const {opened, kubelet} = await relaying();
+    const {error} = await opened('error');
+    kubelet.connection.goAway();
+    kubelet.connection.end();
+    await eventually(() =>
+      expect(error.agent.log).toMatch(/"the connection to the pod broke off: it was closed".*\|end\|$/),
+    );
+  });
+
   test.each(['agent', 'kubelet'] as const)('a side (%s) that says what cannot be read ends both', async (name) => {
     const {opened, relay, ...ends} = await relaying();
     await opened('error');

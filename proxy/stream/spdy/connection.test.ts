@@ -157,9 +157,19 @@ describe('with a peer that says what it likes', () => {
   test.each([
     ['Server', [2, 4]],
     ['Client', [1, 3]],
-  ] as const)('a %s pings at its interval', async (role, ids) => {
+  ] as const)('an idle %s pings at its interval', async (role, ids) => {
     spdyEnd(role, ours, {pingIntervalMilliseconds: 10});
     await eventually(() => expect(peer.of('Ping').slice(0, 2)).toEqual(ids.map((id) => ({type: 'Ping', id}))));
+  });
+
+  test('no ping goes to a peer that is sending', async () => {
+    spdyEnd('Server', ours, {pingIntervalMilliseconds: 300});
+    theirs.write(frames.synStream(1, false, block()));
+    for (let sent = 0; sent < 50; sent++) {
+      theirs.write(data(1, false, 'typed'));
+      await tick();
+    }
+    expect(peer.of('Ping')).toEqual([]);
   });
 
   test('no data waits for a window until the peer shows that it has some', async () => {

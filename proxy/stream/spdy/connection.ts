@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   readonly socket: Duplex;
   /** What was read of the socket behind the handshake. */
   readonly head: Buffer;
-  /** Between two pings of ours, so that no load balancer takes the connection for idle. */
+  /** An idle connection is pinged so often, lest a load balancer cuts it. */
   readonly pingIntervalMilliseconds: number;
   /** Open at a time; more are refused. */
   readonly maximumStreams: number;
@@ -66,6 +66,8 @@ export class SpdyConnection {
   #nextStreamId: number;
   #nextPingId: number;
   #lastPeerStreamId = 0;
+  /** Since the last time that a ping was due. */
+  #wasRead = false;
   #windowsMoved = false;
   #ended = false;
   #saidGoAway = false;
@@ -114,7 +116,8 @@ export class SpdyConnection {
 
   start(): void {
     const {socket, head, pingIntervalMilliseconds} = this.#options;
-    socket.on('error', (error) => this.#end(error));
+    // A peer that has said GOAWAY may close while pings are still on their way to it.
+    socket.on('error', (error) => this.#end(this.#peerSaidGoAway ? undefined : error));
     socket.once('end', () => this.#end(undefined));
     socket.once('close', () => this.#end(undefined));
     socket.on('drain', () => this.#options.events.paced());
@@ -164,6 +167,7 @@ export class SpdyConnection {
 
   #read(chunk: Buffer): void {
     if (this.#ended) return;
+    this.#wasRead = true;
     try {
       this.#reader.push(chunk);
     } catch (error) {
@@ -266,9 +270,14 @@ export class SpdyConnection {
     for (const stream of [...this.#streams.values()]) stream.flush();
   }
 
+  /**
+   * Only where nothing came for an interval. kubelets before 1.37 close behind the last bytes of a command, and a ping
+   * that meets the closed socket makes TCP reset it: what was still on its way is lost, the exit code with it.
+   */
   #ping(): void {
-    // Bytes that wait show the balancer enough.
-    if (this.#socket.writableNeedDrain) return;
+    const isIdle = !this.#wasRead && !this.#socket.isPaused() && !this.#socket.writableNeedDrain;
+    this.#wasRead = false;
+    if (!isIdle) return;
     this.#writer.write(ping(this.#nextPingId));
     this.#nextPingId = (this.#nextPingId + 2) % 2 ** 31 || 2;
   }

@@ -100,8 +100,11 @@ export class StreamLink {
     return this.#settled;
   }
 
-  /** Upstream is gone: the agent gets what was read of it, then the text where this is an error stream still empty. */
-  upstreamGone(text: string | undefined): void {
+  /**
+   * Upstream is gone: the agent gets what was read of it, then, where upstream had not ended this stream, the text if it
+   * is an error stream still empty.
+   */
+  upstreamGone(text: string): void {
     this.#inputEnded = true;
     if (!this.#outputEnds) this.#endOutput(() => this.#sayLast(text), text);
     this.#closeIfDone();
@@ -120,10 +123,10 @@ export class StreamLink {
     this.#cutOutput(() => {}, error);
   }
 
-  #sayLast(text: string | undefined): void {
+  #sayLast(text: string): void {
     // Streams that were never taken upstream are taken here: client-go waits for the reply, then reads.
     this.#agent.reply();
-    if (text !== undefined && this.plan.carriesErrors && this.#outputBytes === 0) this.#agent.write(Buffer.from(text));
+    if (this.plan.carriesErrors && this.#outputBytes === 0) this.#agent.write(Buffer.from(text));
     this.#agent.end();
   }
 

@@ -17,6 +17,7 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
+// Of the client: kubectl pings each 5 s, the kubelet never does.
 const pingPeriod = 20 * time.Millisecond
 
 func main() {
@@ -45,10 +46,10 @@ func serve(scenario string) {
 
 func serveConnection(conn net.Conn, scenario string) {
 	streams := make(chan httpstream.Stream)
-	session, err := spdy.NewServerConnectionWithPings(conn, func(stream httpstream.Stream, _ <-chan struct{}) error {
+	session, err := spdy.NewServerConnection(conn, func(stream httpstream.Stream, _ <-chan struct{}) error {
 		streams <- stream
 		return nil
-	}, pingPeriod)
+	})
 	fail(err)
 	if scenario == "portforward" {
 		servePortForward(session, streams)
