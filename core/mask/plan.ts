@@ -1,0 +1,49 @@
+/**
+ * What is masked in one answer: the union of the masking entries of all policies that apply to a call, compiled once for
+ * each combination. Where entries differ, what hides more holds.
+ */
+export interface MaskPlan {
+  /** Equal for plans that mask alike, so that maskers can be used again. */
+  readonly key: string;
+  readonly pan: PanPlan | undefined;
+  /** Track 1 and 2 of a magnetic stripe, whole. */
+  readonly trackData: boolean;
+  /** Card verification codes and PIN blocks, whole. */
+  readonly cardVerificationCode: boolean;
+  readonly regexes: readonly RegexPlan[];
+  readonly fields: readonly FieldPlan[];
+  /** Look into base64 everywhere; in the data of Secrets and in binaryData that is done in any case. */
+  readonly decodeBase64: boolean;
+  /** Members that no detector looks into. */
+  readonly exemptFields: readonly FieldPath[];
+}
+
+export interface PanPlan {
+  /** The digits that stay: those that all entries let stay. */
+  readonly show: PanShow;
+  /** Also look for cards inside of digit runs that are longer than any card. */
+  readonly longDigitRuns: boolean;
+}
+
+export type PanShow = 'None' | 'LastFour' | 'FirstSixLastFour';
+
+/** Matches are overwritten with asterisks, byte for byte. */
+export interface RegexPlan {
+  /** RE2 syntax, within one JSON string or one line of text. */
+  readonly pattern: string;
+}
+
+/** A member that is hidden whatever it holds. */
+export interface FieldPlan {
+  /** `group/resource`, such as `/secrets` or `apps/deployments`; `*` for either part matches all. */
+  readonly resource: string;
+  readonly path: FieldPath;
+  /** Mask: overwritten at equal length. Remove: the member is left out, which changes the length of the answer. */
+  readonly action: 'Mask' | 'Remove';
+}
+
+/**
+ * A path from the root of an object: member names, `*` for any member or element, and nothing else. The root is the
+ * object itself, each item of a list, the object of a watch event, and the object of a table's row.
+ */
+export type FieldPath = readonly string[];
