@@ -7,7 +7,7 @@ import {parse, stringify} from 'yaml';
 import {rootNamespace} from '../environment/environment.ts';
 import {eventually} from '../eventually.ts';
 import {type AgentClient, collect} from './client.ts';
-import {ForgingIssuer} from './issuer.ts';
+import {ForgingIssuer, trustIssuer} from './issuer.ts';
 import {agentGroup, allowEverything, namespace, Stack} from './stack.ts';
 import {Upstream} from './upstream.ts';
 
@@ -45,12 +45,7 @@ beforeAll(async () => {
   await cluster.mustKubectl([
     ...['create', 'clusterrolebinding', 'agent-groups', '--clusterrole=agent-groups', `--serviceaccount=${gateway}`],
   ]);
-  await changeConfiguration((configuration) => {
-    configuration.jwt.push({
-      issuer: {url: issuer.url, audiences: ['lockkeeper'], certificateAuthority: issuer.certificateAuthority},
-      claimMappings: {username: {claim: 'sub', prefix: 'agent:'}, groups: {claim: 'groups', prefix: ''}},
-    });
-  });
+  await trustIssuer(configurationFile, issuer);
   await eventually(async () => expect((await review(await issuer.token())).status).toBe(201));
 });
 

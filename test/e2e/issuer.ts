@@ -1,7 +1,9 @@
 import {generateKeyPairSync, type KeyObject, randomUUID} from 'node:crypto';
+import {readFile, writeFile} from 'node:fs/promises';
 import https from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {SignJWT} from 'jose';
+import {parse, stringify} from 'yaml';
 import {createAuthority, issueCertificate} from '../cluster/certificates.ts';
 
 interface SigningKey {
@@ -67,6 +69,19 @@ export class ForgingIssuer {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+/** Adds an issuer to those whose tokens the proxies of an AuthenticationConfiguration take; they read it again by themselves. */
+export async function trustIssuer(
+  configurationFile: string,
+  {url, certificateAuthority}: ForgingIssuer,
+): Promise<void> {
+  const configuration = parse(await readFile(configurationFile, 'utf8')) as {jwt: unknown[]};
+  configuration.jwt.push({
+    issuer: {url, audiences: ['lockkeeper'], certificateAuthority},
+    claimMappings: {username: {claim: 'sub', prefix: 'agent:'}, groups: {claim: 'groups', prefix: ''}},
+  });
+  await writeFile(configurationFile, stringify(configuration));
 }
 
 function newKey(): SigningKey {
