@@ -55,7 +55,7 @@ export function execByAnotherDoor(operation: Operation): Operation | undefined {
 /** What is not known of that exec: a rule that asks fails closed. */
 export const unknownOfThatExec = {
   fields: new Set(['command', 'container', 'stdin', 'tty']),
-  reason: 'is in the ephemeral container and not known',
+  reason: 'not known of an ephemeral container',
 } as const;
 
 function rule(name: string, message: string): RuleReference {

@@ -136,12 +136,12 @@ export class Evaluation {
     }
     const failed: RuleReference[] = [];
     for (const rule of allow) {
-      const holds = this.#holds(rule, this.#activate);
+      const holds = conditionsHold(rule, this.#activate);
       if (holds === true) {
         return {outcome: 'Allowed', by: rule.reference};
       }
       if (holds !== false) {
-        failed.push({...rule.reference, error: holds.error});
+        failed.push({...rule.reference, error: describeFailure(holds)});
       }
     }
     return {outcome: 'DeniedByDefault', failed};
@@ -157,39 +157,21 @@ export class Evaluation {
   }
 
   #holding(rule: LoadedRule): RuleReference | undefined {
-    return this.#holds(rule, this.#activate) === true ? rule.reference : undefined;
+    return conditionsHold(rule, this.#activate) === true ? rule.reference : undefined;
   }
 
   /** The rule's reference where it matches or may match: a condition that fails counts as one that holds. */
   #failingClosed(rule: LoadedRule): RuleReference | undefined {
     const {operation, exec} = this.#selection;
     // A rule may be here for what the operation amounts to, for the operation itself, or for both.
-    let holds = (exec === undefined || rule.matches(operation)) && this.#holds(rule, this.#activate);
+    let holds = (exec === undefined || rule.matches(operation)) && conditionsHold(rule, this.#activate);
     if (holds === false && exec !== undefined && rule.matches(exec)) {
-      holds = this.#holds(rule, this.#activateExec);
+      holds = conditionsHold(rule, this.#activateExec);
     }
     if (holds === false) {
       return undefined;
     }
-    return holds === true ? rule.reference : {...rule.reference, error: holds.error};
-  }
-
-  /**
-   * All conditions together, as CEL's own `&&` and the matchConditions of Kubernetes (KEP-3716) have it: one that is
-   * false decides, whatever failed beside it; else one that failed makes the whole fail.
-   */
-  #holds(rule: LoadedRule, activate: () => Activation): boolean | {readonly error: string} {
-    let failure: {readonly error: string} | undefined;
-    for (const {name, expression} of rule.conditions) {
-      const result = expression instanceof ExpressionError ? expression : expression.evaluate(activate());
-      if (result === false) {
-        return false;
-      }
-      if (result !== true) {
-        failure ??= {error: `condition ${JSON.stringify(name)} failed: ${result.message}`};
-      }
-    }
-    return failure ?? true;
+    return holds === true ? rule.reference : {...rule.reference, error: describeFailure(holds)};
   }
 
   readonly #activate = (): Activation => {
@@ -217,4 +199,33 @@ export class Evaluation {
     });
     return this.#execActivation;
   };
+}
+
+/** The condition for which it is not known whether all hold. */
+export interface ConditionFailure {
+  readonly condition: string;
+  readonly error: ExpressionError;
+}
+
+/**
+ * All conditions of a rule together, as CEL's own `&&` and the matchConditions of Kubernetes (KEP-3716) have it: one
+ * that is false decides, whatever failed beside it; else one that failed makes the whole fail.
+ */
+export function conditionsHold(rule: LoadedRule, activate: () => Activation): boolean | ConditionFailure {
+  let failure: ConditionFailure | undefined;
+  for (const {name, expression} of rule.conditions) {
+    const result = expression instanceof ExpressionError ? expression : expression.evaluate(activate());
+    if (result === false) {
+      return false;
+    }
+    if (result !== true) {
+      failure ??= {condition: name, error: result};
+    }
+  }
+  return failure ?? true;
+}
+
+/** For the agent and the record. */
+export function describeFailure({condition, error}: ConditionFailure): string {
+  return `condition ${JSON.stringify(condition)} failed: ${error.message}`;
 }

@@ -9,6 +9,7 @@ import {type IdentityHeaders, upstreamHeaders} from './headers.ts';
 import {isLongRunning} from './longrunning.ts';
 import {OutboxBuffers} from './outbox.ts';
 import {type BodyReader, ClientGone, Relay} from './relay.ts';
+import {type Rewrite, Rewritten} from './rewritten.ts';
 import type {Transport} from './transport.ts';
 
 /** A call that was decided, approved where it had to be and put on record: all that may leave the proxy. */
@@ -16,6 +17,8 @@ export interface Dispatchable extends LiveCall {
   /** What to ask upstream for. */
   readonly accept: string | undefined;
   readonly openBody: (statusCode: number, headers: IncomingHttpHeaders) => BodyReader;
+  /** Set where the answer is given anew. */
+  readonly rewrite?: Rewrite;
 }
 
 export interface ForwardDependencies {
@@ -34,7 +37,7 @@ export interface ForwardDependencies {
 /** Sends the call upstream and carries the answer back. Takes only what the decision permitted. */
 export function forward(deps: ForwardDependencies): Next<Dispatchable> {
   const buffers = new OutboxBuffers();
-  return async (call, {decided, permitted, accept, openBody}) => {
+  return async (call, {decided, permitted, accept, openBody, rewrite}) => {
     const {operation, agent} = permitted;
     const headers = upstreamHeaders(call.request.headers, deps.identity(agent), {
       authorization: deps.credential.authorization,
@@ -50,7 +53,7 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
     };
     if (!isLongRunning(operation)) {
       const relay = new Relay(call.response, openBody, buffers);
-      deps.pooled.send(request, new Decoded(relay));
+      deps.pooled.send(request, new Decoded(rewrite === undefined ? relay : new Rewritten(relay, rewrite)));
       return relay.done;
     }
     const relay = new Relay(call.response, openBody, buffers, (statusCode) => call.record.responseStarted(statusCode));

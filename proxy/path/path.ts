@@ -1,5 +1,6 @@
 import {type ForwardDependencies, forward} from '../forward/forward.ts';
 import {type StreamDependencies, withStreams} from '../stream/stream.ts';
+import {withAccessReview} from './accessreview.ts';
 import {withApproval} from './approval.ts';
 import {type AuditDependencies, type Serve, withAudit} from './audit.ts';
 import {withCapacity} from './capacity.ts';
@@ -34,5 +35,6 @@ export function requestPath(deps: PathDependencies): Serve {
                 withIntent(               // on record before anything leaves, or 503
                   withMasking(            // what comes back, or 406 and 502
                     withStreams(deps.streams, // exec, attach and port-forward
-                      forward(deps.forward)))))))))));
+                      withAccessReview(deps.decision, // what an agent is told that it may
+                        forward(deps.forward))))))))))));
 }
