@@ -204,7 +204,12 @@ export function withStreams(deps: StreamDependencies, next: Next<Dispatchable>):
         if (recording.kind === 'Command') {
           const spoken = commandProtocols.get(protocol);
           if (spoken === undefined) throw new TypeError(`no command protocol ${protocol}`);
-          return relayCommandOverWebSocket({...sides, protocol: spoken, session: recording.session});
+          return relayCommandOverWebSocket({
+            ...sides,
+            protocol: spoken,
+            session: recording.session,
+            stdin: operation.stdin,
+          });
         }
         if (protocol === tunnelProtocol) {
           return relayPortForwardOverSpdy({

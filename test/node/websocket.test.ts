@@ -139,7 +139,7 @@ class RelayServer {
   #command(sides: Omit<Parameters<typeof relayCommandOverWebSocket>[0], 'session'>): StreamRelay {
     const session = new PlayedCommand();
     this.sessions.push(session);
-    return relayCommandOverWebSocket({...sides, session});
+    return relayCommandOverWebSocket({...sides, session, stdin: true});
   }
 
   #portForward(

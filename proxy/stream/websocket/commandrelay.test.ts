@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 /** An agent and an API server with the relay between them. */
-async function world(name = 'v5.channel.k8s.io', pingMilliseconds = 30_000): Promise<World> {
+async function world(name = 'v5.channel.k8s.io', pingMilliseconds = 30_000, stdin = true): Promise<World> {
   const protocol = commandProtocols.get(name);
   if (protocol === undefined) throw new Error(`no protocol ${name}`);
   const agentSide = await loopback.connect('server');
@@ -50,6 +50,7 @@ async function world(name = 'v5.channel.k8s.io', pingMilliseconds = 30_000): Pro
     protocol,
     session,
     pingMilliseconds,
+    stdin,
   });
   const made: World = {
     agent,
@@ -276,10 +277,19 @@ describe('the end of one side is the end of the other', () => {
       protocol: commandProtocols.get('') as ChannelProtocol,
       session: new PlayedCommand(),
       pingMilliseconds: 30_000,
+      stdin: true,
     });
     expect(await upstream.closed).toBe(1001);
     expect(await done).toMatchObject({by: 'Agent'});
   });
+});
+
+test('an input that the request did not ask for is neither recorded nor passed on', async () => {
+  const {fromAgent, session, upstream} = await world('v5.channel.k8s.io', 30_000, false);
+  fromAgent(0, 'typed');
+  fromAgent(4, '{"Width":80,"Height":24}');
+  await eventually(() => expect(upstream.texts).toEqual(['4:{"Width":80,"Height":24}']));
+  expect(session.heard).toEqual(['resize {"Width":80,"Height":24}']);
 });
 
 describe('what no peer may send', () => {

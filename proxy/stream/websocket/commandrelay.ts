@@ -27,9 +27,14 @@ interface Way {
 
 /** Carries an exec or attach from WebSocket to WebSocket, both of one subprotocol. */
 export function relayCommandOverWebSocket(
-  options: Sides & {readonly protocol: ChannelProtocol; readonly session: CommandSession},
+  options: Sides & {
+    readonly protocol: ChannelProtocol;
+    readonly session: CommandSession;
+    /** Whether the request asked for an input: without it nothing is passed on as one, since no policy saw it. */
+    readonly stdin: boolean;
+  },
 ): StreamRelay {
-  const {protocol, session} = options;
+  const {protocol, session, stdin} = options;
   const ways = new Map<number, Way>();
   /** The error channel says how the command ended: after all of its output, some of which may wait for the disk. */
   const lastWords: (Buffer | string)[] = [];
@@ -78,6 +83,7 @@ export function relayCommandOverWebSocket(
       if (channel !== stdinChannel && channel !== resizeChannel) {
         throw new ProtocolError(`channel ${channel} is not the client's to write`);
       }
+      if (channel === stdinChannel && !stdin) return;
       if (message.kind === 'Close') {
         pair.toUpstream(writeClose(channel));
         return;

@@ -34,7 +34,13 @@ async function world(pingMilliseconds = 30_000) {
   upstream.keeps = false;
   const session = new PlayedCommand();
   const sides = {agent: agentSide.server, upstream: upstreamSide.client};
-  const relay: StreamRelay = relayCommandOverWebSocket({...sides, protocol: v5, session, pingMilliseconds});
+  const relay: StreamRelay = relayCommandOverWebSocket({
+    ...sides,
+    protocol: v5,
+    session,
+    pingMilliseconds,
+    stdin: true,
+  });
   ending.push(() => {
     agent.socket.terminate();
     upstream.socket.terminate();
