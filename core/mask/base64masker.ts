@@ -11,17 +11,10 @@ for (const [sextet, character] of [...ALPHABET].entries()) SEXTETS[character.cha
 /** The twelve digits of the shortest PAN in base64. */
 const SHORTEST_WORD_CHARACTERS = 16;
 
-/**
- * First characters of a group of four whose first byte is part of a candidate: a digit (M, N, O), a separator (I, L)
- * or part of an escape of one (R, X, Z, d).
- */
-const CANDIDATE_GROUP = byteSet('ILMNORXZd');
-
-/** Whole groups of four that every candidate has one after the other. */
-const CANDIDATE_GROUPS = 3;
-
 /** Three asterisks. */
 const HIDDEN_GROUP = Buffer.from(Buffer.from('***').toString('base64'));
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** Characters decoded at once. */
 const BLOCK_CHARACTERS = 16 * 1024;
@@ -83,19 +76,20 @@ export class Base64Masker implements Masker {
   }
 
   end(emit: (bytes: Buffer) => void): void {
-    this.#advance(Buffer.alloc(0), true, emit);
+    this.#advance(NO_BYTES, true, emit);
     this.#window.reset();
     this.#next.end(emit);
   }
 
   #flushWord(emit: (bytes: Buffer) => void): void {
-    this.#window.open(Buffer.alloc(0));
+    this.#window.open(NO_BYTES);
     this.#flushed = true;
     this.#decoded.flush((masked) => this.#encode(masked));
+    const releasedTo = this.#releasedTo;
     this.#releasedTo = 0;
     if (this.#decoded.hidesNext) {
       this.#hidden = true;
-      this.#hide((this.#wordStart ?? 0) + firstCharacterOf(this.#bytesDecoded), 0);
+      this.#hide(Math.max((this.#wordStart ?? 0) + firstCharacterOf(this.#bytesMasked), releasedTo), 0);
     }
     this.#window.close(0, (ready) => this.#next.push(ready, emit));
   }
@@ -117,7 +111,7 @@ export class Base64Masker implements Masker {
       const start = this.#wordStart ?? nextWord(chunk, at);
       const end = wordEnd(chunk, Math.max(start, at));
       if (this.#hidden) this.#hide(at, end);
-      else if (this.#wordStart !== undefined || mayHoldCandidate(chunk, start, end)) this.#decodeWord(start, end);
+      else if (this.#wordStart !== undefined || start < end) this.#decodeWord(start, end);
       if (end === chunk.length && !final) return;
       this.#endWord(start, end);
       if (end === chunk.length) return;
@@ -212,24 +206,6 @@ export class Base64Masker implements Masker {
 /** The first of the four characters that encode the byte. */
 function firstCharacterOf(byteIndex: number): number {
   return Math.floor(byteIndex / 3) * 4;
-}
-
-/** Whether a word that starts in the chunk must be decoded; one that goes on in the next chunk always must. */
-function mayHoldCandidate(chunk: Buffer, start: number, end: number): boolean {
-  if (end === chunk.length) return start < end;
-  let inRow = 0;
-  let at = start + 4 * (CANDIDATE_GROUPS - 1);
-  while (at < end) {
-    if (CANDIDATE_GROUP[chunk[at] as number] === 0) {
-      at += 4 * CANDIDATE_GROUPS;
-      inRow = 0;
-    } else {
-      inRow++;
-      if (inRow === CANDIDATE_GROUPS) return true;
-      at -= 4;
-    }
-  }
-  return false;
 }
 
 /** Where the next word starts that is long enough or reaches the end of the chunk, the end if there is none. */

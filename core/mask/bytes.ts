@@ -1,6 +1,10 @@
 /** ASCII that the detectors look for. */
+export const CARRIAGE_RETURN = 0x0d;
+export const ESCAPE = 0x1b;
 export const SPACE = 0x20;
 export const QUOTE = 0x22;
+export const PERCENT = 0x25;
+export const AMPERSAND = 0x26;
 export const ASTERISK = 0x2a;
 export const HYPHEN = 0x2d;
 export const DOT = 0x2e;

@@ -1,4 +1,5 @@
 import {Base64Masker} from './base64masker.ts';
+import {mayHaveDigits} from './characters.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {PanMasker} from './panmasker.ts';
@@ -17,7 +18,7 @@ export function createMasker({mediaType, base64 = false}: MaskerOptions): Masker
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */
 export function maskText(text: string): string {
-  if (!hasDigits(text, PAN_MINIMUM_DIGITS)) return text;
+  if (!mayHaveDigits(text, PAN_MINIMUM_DIGITS)) return text;
   const masker = createMasker({mediaType: 'text'});
   const masked: Buffer[] = [];
   const emit = (bytes: Buffer): void => {
@@ -26,13 +27,4 @@ export function maskText(text: string): string {
   masker.push(Buffer.from(text), emit);
   masker.end(emit);
   return masker.counts.PAN === 0 ? text : Buffer.concat(masked).toString();
-}
-
-function hasDigits(text: string, atLeast: number): boolean {
-  let digits = 0;
-  for (let index = 0; index < text.length && digits < atLeast; index++) {
-    const code = text.charCodeAt(index);
-    if (code >= 0x30 && code <= 0x39) digits++;
-  }
-  return digits === atLeast;
 }

@@ -1,4 +1,5 @@
-import {isCardGrouping, isTight, longestNextGroup} from './grouping.ts';
+import type {Separator} from './characters.ts';
+import {isCardGrouping, isTight, longestNextGroup, mayBeSeparatedBy} from './grouping.ts';
 import {isPan, mayBecomePan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
 
 /** Digits of a PAN that stay readable, at most (PCI DSS 3.4.1 would allow more). */
@@ -6,6 +7,9 @@ const DIGITS_SHOWN = 4;
 
 /** Leading digits that may be shown of what is released before it is known whether it is a PAN (PCI DSS 3.5.1). */
 const LEADING_DIGITS_SHOWN = 6;
+
+/** Bytes from the first digit on beyond which it belongs to no card: 19 digits apart, escaped three deep, have 494. */
+const RUN_MAXIMUM_BYTES = 512;
 
 /** A PAN that stands in the stream; all positions are indices of the stream window. */
 export interface PanFound {
@@ -17,11 +21,10 @@ export interface PanFound {
   readonly hidden: readonly DigitPosition[];
 }
 
+/** The bytes in which one digit is written. */
 export interface DigitPosition {
-  /** The byte that shows the digit; of an escape the last. */
-  readonly index: number;
-  /** An escape is `partial` where its beginning is released already, so that only its last byte can change. */
-  readonly form: 'plain' | 'escaped' | 'partial';
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -35,9 +38,12 @@ export class DigitRun {
   readonly #digits = new Uint8Array(PAN_MAXIMUM_DIGITS);
   readonly #starts = new Int32Array(PAN_MAXIMUM_DIGITS);
   readonly #ends = new Int32Array(PAN_MAXIMUM_DIGITS);
-  readonly #escaped = new Uint8Array(PAN_MAXIMUM_DIGITS);
   /** For each group the number of its first digit. */
   #groups: number[] = [];
+  /** For each group what stands before it; of the first it means nothing. */
+  #separators: Separator[] = [];
+  /** What stands before the next group. */
+  #separator: Separator = 'gap';
   /** Whether the run had digits that are no longer kept. */
   #truncated = false;
   /** Whether the run is emitted as it comes in, see `release`. */
@@ -60,10 +66,11 @@ export class DigitRun {
     return this.#state === 'idle';
   }
 
-  /** Where the digits start that have come in since the last separator, if they are the first of the run. */
-  get onlyGroup(): {readonly start: number; readonly digits: number} | undefined {
-    if (this.#state !== 'digit' || this.#groups.length !== 1 || this.#truncated) return undefined;
-    return {start: this.#starts[0] as number, digits: this.#count};
+  /** Where the digits start that have come in since the last separator. */
+  get lastGroup(): {readonly start: number; readonly digits: number} | undefined {
+    const first = this.#groups.at(-1);
+    if (this.#state !== 'digit' || first === undefined) return undefined;
+    return {start: this.#starts[first] as number, digits: this.#count - first};
   }
 
   /**
@@ -73,16 +80,73 @@ export class DigitRun {
    */
   addDigit(value: number, start: number, end: number): void {
     if (this.#state === 'overlong') return;
-    if (this.#state !== 'digit') this.#groups.push(this.#count);
+    this.#bound(start);
+    if (this.#state !== 'digit') {
+      this.#groups.push(this.#count);
+      this.#separators.push(this.#separator);
+    }
     this.#state = 'digit';
     if (this.#count === PAN_MAXIMUM_DIGITS && !this.#dropFirstGroup()) return;
     this.#digits[this.#count] = value;
     this.#starts[this.#count] = start;
     this.#ends[this.#count] = end;
-    this.#escaped[this.#count] = end - start > 1 ? 1 : 0;
     this.#count++;
     if (start < this.#releasedTo) this.#released = true;
     if (this.#released) this.#expose(this.#count - 1);
+  }
+
+  /** A separator at this index; `end` is what two of them in a row mean. */
+  addSeparator(separator: Separator, at: number): void {
+    if (this.#state === 'separator') this.end();
+    if (this.#state === 'idle') return;
+    if (this.#state === 'digit') {
+      this.#findPans();
+      const isFirst = this.#groups.length === 1 && !this.#truncated;
+      if (!isFirst && (separator === 'dot') !== (this.#separators.at(-1) === 'dot')) this.#restart();
+    }
+    this.#state = 'separator';
+    this.#separator = separator;
+    this.#bound(at);
+  }
+
+  /** Something at this index that is not seen. */
+  addInvisible(at: number): void {
+    this.#bound(at);
+  }
+
+  /** A place where a card may end and another may begin, without a byte of its own. */
+  addBoundary(): void {
+    if (this.#state === 'digit') this.#findPans();
+    if (this.#state !== 'idle') this.#state = 'separator';
+    this.#separator = 'gap';
+  }
+
+  /** What comes next belongs to no card that started here. */
+  end(): void {
+    if (this.#state === 'idle') return;
+    if (this.#state === 'digit') this.#findPans();
+    this.#findTightPan();
+    this.#state = 'idle';
+    this.#count = 0;
+    this.#groups = [];
+    this.#separators = [];
+    this.#truncated = false;
+    this.#released = false;
+  }
+
+  /** Takes over what the other run has come to. */
+  copy(other: DigitRun): void {
+    this.#state = other.#state;
+    this.#count = other.#count;
+    this.#digits.set(other.#digits);
+    this.#starts.set(other.#starts);
+    this.#ends.set(other.#ends);
+    this.#groups = [...other.#groups];
+    this.#separators = [...other.#separators];
+    this.#separator = other.#separator;
+    this.#truncated = other.#truncated;
+    this.#released = other.#released;
+    this.#releasedTo = other.#releasedTo;
   }
 
   /**
@@ -101,30 +165,6 @@ export class DigitRun {
     return this.#released && this.#count >= this.#firstExposed;
   }
 
-  /** A separator; `end` is what two of them in a row mean. */
-  addSeparator(): void {
-    if (this.#state === 'digit' || this.#state === 'overlong') this.addBoundary();
-    else this.end();
-  }
-
-  /** A place where a card may end and another may begin, without a byte of its own. */
-  addBoundary(): void {
-    if (this.#state === 'digit') this.#findPans();
-    if (this.#state !== 'idle') this.#state = 'separator';
-  }
-
-  /** What comes next belongs to no card that started here. */
-  end(): void {
-    if (this.#state === 'idle') return;
-    if (this.#state === 'digit') this.#findPans();
-    this.#findTightPan();
-    this.#state = 'idle';
-    this.#count = 0;
-    this.#groups = [];
-    this.#truncated = false;
-    this.#released = false;
-  }
-
   /** The first byte that can still be part of a PAN that is not complete yet, if there is one. */
   openFrom(): number | undefined {
     const first = this.#released ? undefined : this.#firstOpen;
@@ -138,6 +178,11 @@ export class DigitRun {
       this.#ends[digit] = (this.#ends[digit] as number) - bytes;
     }
     this.#releasedTo -= bytes;
+  }
+
+  /** Ends the run before what is at `at`, if it is too long. */
+  #bound(at: number): void {
+    if (this.#count > 0 && at - (this.#starts[0] as number) > RUN_MAXIMUM_BYTES) this.end();
   }
 
   /** The number of the first digit of a PAN that is not complete yet. */
@@ -158,9 +203,7 @@ export class DigitRun {
   }
 
   #positionOf(digit: number): DigitPosition {
-    const index = (this.#ends[digit] as number) - 1;
-    if (this.#escaped[digit] === 0) return {index, form: 'plain'};
-    return {index, form: (this.#starts[digit] as number) < this.#releasedTo ? 'partial' : 'escaped'};
+    return {start: this.#starts[digit] as number, end: this.#ends[digit] as number};
   }
 
   #isOpen(group: number): boolean {
@@ -168,11 +211,14 @@ export class DigitRun {
     const digits = this.#count - first;
     const sizes = this.#sizesFrom(group);
     const separated = this.#state === 'separator';
+    const separators = this.#separators.slice(group + 1);
     if (sizes.length > 1 && isTight(sizes[0] as number)) {
       if (group > 0 || this.#truncated) return false;
       // All that stands there is a card, if nothing follows.
-      if (separated && isCardGrouping(sizes) && isPan(this.#digits, 0, digits)) return true;
+      if (separated && isCardGrouping(sizes, separators) && isPan(this.#digits, 0, digits)) return true;
     }
+    if (separated) separators.push(this.#separator);
+    if (!mayBeSeparatedBy(sizes, separators)) return false;
     const complete = separated ? sizes : sizes.slice(0, -1);
     const next = separated ? 1 : (sizes.at(-1) as number);
     if (next > longestNextGroup(complete)) return false;
@@ -183,17 +229,30 @@ export class DigitRun {
   /** Forgets the oldest group. Where that is the only one, the group is overlong and false is given. */
   #dropFirstGroup(): boolean {
     this.#truncated = true;
-    const dropped = this.#groups[1];
-    if (dropped === undefined) {
-      this.#state = 'overlong';
-      this.#count = 0;
-      this.#groups = [];
-      return false;
+    if (this.#groups.length > 1) {
+      this.#keepFrom(1);
+      return true;
     }
-    for (const kept of [this.#digits, this.#starts, this.#ends, this.#escaped]) kept.copyWithin(0, dropped);
-    this.#groups = this.#groups.slice(1).map((first) => first - dropped);
+    this.#state = 'overlong';
+    this.#count = 0;
+    this.#groups = [];
+    this.#separators = [];
+    return false;
+  }
+
+  /** Dots and other separators make no row together: what is before the last group has ended. */
+  #restart(): void {
+    this.#findTightPan();
+    this.#keepFrom(this.#groups.length - 1);
+    this.#truncated = false;
+  }
+
+  #keepFrom(group: number): void {
+    const dropped = this.#groups[group] as number;
+    for (const kept of [this.#digits, this.#starts, this.#ends]) kept.copyWithin(0, dropped);
+    this.#groups = this.#groups.slice(group).map((first) => first - dropped);
+    this.#separators = this.#separators.slice(group);
     this.#count -= dropped;
-    return true;
   }
 
   #findPans(): void {
@@ -203,14 +262,14 @@ export class DigitRun {
       if (!isPan(this.#digits, first, this.#count - first)) continue;
       const sizes = this.#sizesFrom(group);
       if (sizes.length > 1 && isTight(sizes[0] as number)) continue;
-      if (isCardGrouping(sizes)) this.#report(first);
+      if (isCardGrouping(sizes, this.#separators.slice(group + 1))) this.#report(first);
     }
   }
 
   #findTightPan(): void {
     if (this.#truncated || this.#groups.length < 2 || !isPan(this.#digits, 0, this.#count)) return;
     const sizes = this.#sizesFrom(0);
-    if (isTight(sizes[0] as number) && isCardGrouping(sizes)) this.#report(0);
+    if (isTight(sizes[0] as number) && isCardGrouping(sizes, this.#separators.slice(1))) this.#report(0);
   }
 
   #sizesFrom(group: number): number[] {
@@ -223,6 +282,7 @@ export class DigitRun {
     // Of a released run all is hidden that can be.
     const to = this.#released ? first : this.#count - DIGITS_SHOWN;
     for (let digit = first; digit < to; digit++) hidden.push(this.#positionOf(digit));
-    this.#onPan({start: this.#starts[first] as number, end: this.#ends[this.#count - 1] as number, hidden});
+    const [start, end] = [this.#starts[first] as number, this.#ends[this.#count - 1] as number];
+    this.#onPan({start, end, hidden});
   }
 }

@@ -1,25 +1,41 @@
-import {BACKSLASH, HYPHEN, hexValue, isDigit, SPACE} from './bytes.ts';
+import {BACKSLASH, hexValue, isDigit} from './bytes.ts';
+import {MEANINGFUL} from './characters.ts';
 import type {StreamWindow} from './window.ts';
 
 /**
  * What stands at a backslash. `length` is in bytes.
- * - digit, separator: an escaped ASCII digit, space or hyphen (backslash, `u` and four hex digits; two backslashes
- *   where the JSON stands inside a JSON string).
- * - ambiguous: `\u4111` outside JSON, or nested, can be an escape (some letter) or a word before four digits.
+ * - character: an escape. It is not certain outside JSON, or nested: `\u4111` can be some letter, or a word before
+ *   four digits.
  * - other: any other escape, or a backslash that escapes nothing.
- * - incomplete: the stream must go on before it is known; `open` says whether it can become a digit or separator.
+ * - incomplete: the stream must go on before it is known; `open` says whether it can become a part of a card number.
  */
 export type Escape =
-  | {readonly kind: 'digit'; readonly length: number; readonly value: number}
-  | {readonly kind: 'separator'; readonly length: number}
-  | {readonly kind: 'ambiguous'; readonly length: number}
+  | {readonly kind: 'character'; readonly length: number; readonly codePoint: number; readonly isDecimalWord: boolean}
   | {readonly kind: 'other'; readonly length: number}
   | {readonly kind: 'incomplete'; readonly open: boolean};
 
 const LOWER_U = 0x75;
 
+/** Backslashes of an escape of JSON in a string of JSON, three deep. */
+const MAXIMUM_BACKSLASHES = 8;
+
+/** Escapes of these begin what is encoded once more: an entity of HTML, a sequence of a terminal. */
+const ENCODERS = [0x26, 0x1b];
+
+/** All that the first hex digits of an escape of interest can be, as `known << 16 | value`. */
+const OPEN = new Set(
+  [...MEANINGFUL, ...ENCODERS].flatMap((codePoint) =>
+    [0, 1, 2, 3].map((known) => prefix(known, codePoint >> (16 - 4 * known))),
+  ),
+);
+
+function prefix(known: number, value: number): number {
+  return (known << 16) | value;
+}
+
 /**
- * Reads the escape (RFC 8259 section 7) whose backslash is at `index`, the first of its backslashes.
+ * Reads the escape (RFC 8259 section 7) whose backslash is at `index`, the first of its backslashes: one, or two, four
+ * or eight where the JSON stands inside strings of JSON.
  *
  * @param end where the received bytes end
  * @param final whether the stream ends there
@@ -27,12 +43,19 @@ const LOWER_U = 0x75;
  */
 export function readEscape(window: StreamWindow, index: number, end: number, final: boolean, json: boolean): Escape {
   let backslashes = 1;
-  while (backslashes < 3 && index + backslashes < end && window.byteAt(index + backslashes) === BACKSLASH)
+  while (
+    backslashes <= MAXIMUM_BACKSLASHES &&
+    index + backslashes < end &&
+    window.byteAt(index + backslashes) === BACKSLASH
+  ) {
     backslashes++;
-  // An escaped backslash, and what follows is an escape of its own.
-  if (backslashes === 3) return {kind: 'other', length: 2};
-  const notEscape: Escape = {kind: 'other', length: backslashes};
+  }
   const letter = index + backslashes;
+  // The backslashes before the last 1, 2, 4 or 8 are escaped ones, and what follows is an escape of its own.
+  const escaped = 2 ** Math.floor(Math.log2(backslashes));
+  if (backslashes > MAXIMUM_BACKSLASHES || (backslashes !== escaped && letter < end))
+    return {kind: 'other', length: escaped};
+  const notEscape: Escape = {kind: 'other', length: backslashes};
   if (letter >= end) return final ? notEscape : {kind: 'incomplete', open: true};
   if (window.byteAt(letter) !== LOWER_U) return notEscape;
   const certain = json && backslashes === 1;
@@ -40,7 +63,7 @@ export function readEscape(window: StreamWindow, index: number, end: number, fin
   let decimal = true;
   for (let position = 1; position <= 4; position++) {
     if (letter + position >= end) {
-      const open = mayBeInCard(value, position - 1) || (decimal && !certain);
+      const open = OPEN.has(prefix(position - 1, value)) || (decimal && !certain);
       return final ? notEscape : {kind: 'incomplete', open};
     }
     const byte = window.byteAt(letter + position);
@@ -49,13 +72,10 @@ export function readEscape(window: StreamWindow, index: number, end: number, fin
     value = value * 16 + nibble;
     decimal &&= isDigit(byte);
   }
-  const length = backslashes + 5;
-  if (isDigit(value)) return {kind: 'digit', length, value: value - 0x30};
-  if (value === SPACE || value === HYPHEN) return {kind: 'separator', length};
-  return {kind: decimal && !certain && value > 0xff ? 'ambiguous' : 'other', length};
-}
-
-/** Whether an escape whose first `known` hex digits have this value can be a digit, a space or a hyphen. */
-function mayBeInCard(value: number, known: number): boolean {
-  return known < 3 ? value === 0 : value === 2 || value === 3;
+  return {
+    kind: 'character',
+    length: backslashes + 5,
+    codePoint: value,
+    isDecimalWord: decimal && !certain && value > 0xff,
+  };
 }

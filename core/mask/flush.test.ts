@@ -48,7 +48,12 @@ describe('a flush of text', () => {
     ['leaves what cannot be a PAN', ['1234567890', '12\n'], ['1234567890', '12\n'], 0],
     ['releases a backslash', ['\\', 'n'], ['\\', 'n'], 0],
     ['releases half an escape', ['\\u00', '34111111111111111\n'], ['\\u00', '3411111**********\n'], 1],
-    ['hides an escape whose half is released', ['411111\\u003', '1111111111\n'], ['411111\\u003', 'f*********\n'], 1],
+    [
+      'holds half an escape that it may have to hide',
+      ['411111\\u003', '1111111111\n'],
+      ['411111', '\\u002a*********\n'],
+      1,
+    ],
     ['hides whole escapes', ['411111', '\\u0031111111111\n'], ['411111', '\\u002a*********\n'], 1],
     ['releases an escape that is a word', ['\\u41', '11111111111111\n'], ['\\u41', '1111**********\n'], 1],
   ])('%s', (_, parts, out, found) => {
@@ -121,11 +126,8 @@ describe('a flush of text with base64', () => {
   });
 });
 
-interface Piece {
-  readonly text: string;
-  /** The indices of the digits of a PAN in it, if it is one. */
-  readonly digits: readonly number[];
-}
+/** Some text, of which each part may be one digit of a PAN. */
+type Piece = readonly {readonly text: string; readonly isDigit: boolean}[];
 
 /** Luhn's check digit appended. */
 function withCheckDigit(digits: string): string {
@@ -139,26 +141,61 @@ const card = fc
   .tuple(fc.constantFrom('4', '51', '2221', '6011', '3530'), fc.array(digit, {minLength: 15, maxLength: 15}))
   .map(([prefix, rest]) => withCheckDigit((prefix + rest.join('')).slice(0, 15)));
 
-const separated = fc.tuple(card, fc.constantFrom('', ' ', '-')).map(([number, separator]): Piece => {
-  const text = number.replace(/....(?=.)/g, `$&${separator}`);
-  return {text, digits: [...text].flatMap((character, index) => (/[0-9]/.test(character) ? [index] : []))};
-});
+const separated = fc
+  .tuple(card, fc.constantFrom('', ' ', '-', '.', '\u00a0', '\u200b', '%20', '&nbsp;', '\u001b[0m '))
+  .map(
+    ([number, separator]): Piece =>
+      [...number].flatMap((character, index) => [
+        {text: index > 0 && index % 4 === 0 ? separator : '', isDigit: false},
+        {text: character, isDigit: true},
+      ]),
+  );
 
-const escaped = fc.tuple(card, fc.nat()).map(([number, which]): Piece => {
-  let text = '';
-  const digits = [...number].map((character, index) => {
-    text += (which >> index) & 1 ? `\\u003${character}` : character;
-    return text.length - 1;
-  });
-  return {text, digits};
-});
+/** Each way to write a digit. */
+const WRITTEN: readonly ((digit: string) => string)[] = [
+  ...[(digit: string) => digit, (digit: string) => `\\u003${digit}`, (digit: string) => `%3${digit}`],
+  ...[(digit: string) => `&#${48 + Number(digit)};`, (digit: string) => `\\uff1${digit}`],
+  ...[(digit: string) => String.fromCharCode(0xff10 + Number(digit)), (digit: string) => `%EF%BC%9${digit}`],
+];
+
+const escaped = fc.tuple(card, fc.nat(), fc.constantFrom(...WRITTEN), fc.constantFrom(...WRITTEN)).map(
+  ([number, which, one, other]): Piece =>
+    [...number].map((character, index) => ({
+      text: (which >> index) & 1 ? one(character) : other(character),
+      isDigit: true,
+    })),
+);
 
 /** What is between the cards begins and ends with a byte that no card has, nor a word that could excuse one. */
 const between = fc
-  .array(fc.constantFrom('a', ' ', '-', '4', '41 ', '55', '1234', '2026', '\\', '\\u00', 'é', '\n', ':'), {
-    maxLength: 6,
-  })
-  .map((parts): Piece => ({text: `;${parts.join('')};`, digits: []}));
+  .array(
+    fc.constantFrom(
+      ...[
+        'a',
+        ' ',
+        '-',
+        '.',
+        '4',
+        '41 ',
+        '55',
+        '1234',
+        '2026',
+        '\\',
+        '\\u00',
+        'é',
+        '\n',
+        ':',
+        '%',
+        '%3',
+        '&',
+        '&#5',
+        '\u2009',
+      ],
+      ...['\u001b', '\u001b[', '\r'],
+    ),
+    {maxLength: 6},
+  )
+  .map((parts): Piece => [{text: `;${parts.join('')}x`, isDigit: false}]);
 
 const pieces = fc
   .array(fc.oneof(separated, escaped, between), {maxLength: 8})
@@ -183,8 +220,11 @@ function run(input: Buffer, flushes: ReadonlySet<number>, cut: ReadonlySet<numbe
     masker.push(Buffer.from(input.subarray(from, to)), emit);
     if (flushes.has(to)) {
       masker.flush(emit);
-      expect(masker.heldBytes).toBe(0);
-      expect(Buffer.concat(emitted)).toHaveLength(to);
+      // Nothing is held but what has begun where digits are hidden, and may be one when it is whole.
+      const [first = 0x80] = input.subarray(to - masker.heldBytes, to);
+      expect(masker.heldBytes).toBeLessThan(12);
+      expect(first >= 0x80 || '\\%&\u001b\r'.includes(String.fromCharCode(first))).toBe(true);
+      expect(Buffer.concat(emitted)).toHaveLength(to - masker.heldBytes);
     }
     from = to;
   }
@@ -196,7 +236,7 @@ function run(input: Buffer, flushes: ReadonlySet<number>, cut: ReadonlySet<numbe
 test('flushed anywhere, no PAN shows more than its first six and last four digits, and nothing but digits changes', () => {
   fc.assert(
     fc.property(pieces, cuts, cuts, (parts, steps, otherSteps) => {
-      const input = Buffer.from(parts.map(({text}) => text).join(''));
+      const input = Buffer.from(parts.flatMap((piece) => piece.map(({text}) => text)).join(''));
       const flushes = new Set<number>();
       const cut = new Set<number>();
       let at = 0;
@@ -208,22 +248,22 @@ test('flushed anywhere, no PAN shows more than its first six and last four digit
       const {out, found} = run(input, flushes, cut);
 
       expect(out).toHaveLength(input.length);
-      for (const [index, byte] of input.entries()) {
-        const isDigit = /[0-9]/.test(String.fromCharCode(byte));
-        if (!isDigit) expect(out[index]).toBe(byte);
-      }
       let start = 0;
-      let cards = 0;
-      for (const {text, digits} of parts) {
-        if (digits.length > 0) cards++;
-        for (const [nth, offset] of digits.entries()) {
-          if (nth >= 6 && nth < digits.length - 4)
-            expect(String.fromCharCode(out[start + offset] ?? 0)).toMatch(/[*fa]/);
+      for (const piece of parts) {
+        const digits = piece.filter(({isDigit}) => isDigit).length;
+        let nth = 0;
+        for (const {text, isDigit} of piece) {
+          const end = start + Buffer.byteLength(text);
+          const after = out.subarray(start, end).toString();
+          // What is between may have digits, encoded too, that look like the first of a card.
+          if (!isDigit) expect(after.replace(/[0-9a*]/g, '')).toBe(text.replace(/[0-9a*]/g, ''));
+          else if (nth >= 6 && nth < digits - 4) expect(after).not.toBe(text);
+          if (isDigit) nth++;
+          start = end;
         }
-        start += Buffer.byteLength(text);
       }
       // Part of one can be another, of 12 digits.
-      expect(found).toBeGreaterThanOrEqual(cards);
+      expect(found).toBeGreaterThanOrEqual(parts.filter((piece) => piece.some(({isDigit}) => isDigit)).length);
 
       const others = new Set<number>();
       let other = 0;

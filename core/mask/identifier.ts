@@ -4,6 +4,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const DIGEST_LENGTHS = new Set([32, 40, 56, 64, 96, 128]);
 
 const FRACTION = /^[+-]?[0-9]{1,11}\.$/;
+const DIGITS = /^[0-9]+$/;
 const FRACTION_REST = /^(?:[eE][+-]?[0-9]+)?$/;
 const HEX = /[0-9A-Fa-f]/;
 const HEX_LETTER = /[A-Fa-f]/;
@@ -29,7 +30,7 @@ export function isIdentifier(word: Word, start: number, end: number): boolean {
   if (
     FRACTION.test(text.slice(0, start)) &&
     FRACTION_REST.test(text.slice(end)) &&
-    !text.slice(start, end).includes('-')
+    DIGITS.test(text.slice(start, end))
   ) {
     return true;
   }

@@ -63,6 +63,14 @@ describe('in text', () => {
     ['4-6-4', '3056 930902 5904', '**** ****** 5904'],
     ['4-4-4-4-3', '4000 0000 0000 0000 006', '**** **** **** ***0 006'],
     ['6-13', '400000 0000000000006', '****** *********0006'],
+    ['dots', '4111.1111.1111.1111', '****.****.****.1111'],
+    ['dots at the end of a sentence', 'It is 4111.1111.1111.1111. Thanks.', 'It is ****.****.****.1111. Thanks.'],
+    ['dots in 4-6-5', '3782.822463.10005', '****.******.*0005'],
+    ['no-break spaces', '4111\u00a01111\u00a01111\u00a01111', '****\u00a0****\u00a0****\u00a01111'],
+    ['thin spaces', '4111\u20091111\u20091111\u20091111', '****\u2009****\u2009****\u20091111'],
+    ['narrow no-break spaces', '4111\u202f1111\u202f1111\u202f1111', '****\u202f****\u202f****\u202f1111'],
+    ['hyphens of Unicode', '4111\u20101111\u20111111\u22121111', '****\u2010****\u2011****\u22121111'],
+    ['full-width separators', '4111\uff0d1111\uff0d1111\uff0d1111', '****\uff0d****\uff0d****\uff0d1111'],
     ['every digit apart', '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1', '* * * * * * * * * * * * 1 1 1 1'],
     ['pairs', '41 11 11 11 11 11 11 11', '** ** ** ** ** ** 11 11'],
     ['beside letters', 'pan4111111111111111x', 'pan************1111x'],
@@ -86,6 +94,52 @@ describe('in text', () => {
     expectMasked(TEXT, input, expected);
   });
 
+  const star = (count: number, written: string): string => written.repeat(count);
+  const each = (write: (digit: string) => string): string => [...'4111111111111111'].map(write).join('');
+  const wide = each((digit) => String.fromCharCode(0xff10 + Number(digit)));
+  const arabic = each((digit) => String.fromCharCode(0x660 + Number(digit)));
+  const bold = each((digit) => String.fromCodePoint(0x1d7ce + Number(digit)));
+
+  test.each([
+    ['full-width digits', wide, star(36, '*') + wide.slice(12)],
+    ['Arabic digits', arabic, star(24, '*') + arabic.slice(12)],
+    ['mathematical digits', bold, star(48, '*') + bold.slice(24)],
+    ['digits of two scripts', `\u06f4${'1'.repeat(15)}`, '*************1111'],
+    ['zero-width spaces between groups', '4111\u200b1111\u200b1111\u200b1111', '****\u200b****\u200b****\u200b1111'],
+    ['a zero-width joiner beside a space', '4111\u200d 1111 1111 1111', '****\u200d **** **** 1111'],
+    ['soft hyphens', '4111\u00ad1111\u00ad1111\u00ad1111', '****\u00ad****\u00ad****\u00ad1111'],
+    ['after a byte order mark', '\ufeff4111111111111111', '\ufeff************1111'],
+    ['keycaps', each((digit) => `${digit}\ufe0f\u20e3`), star(12, '*\ufe0f\u20e3') + star(4, '1\ufe0f\u20e3')],
+    [
+      'a colour for each group',
+      '\u001b[31m4111\u001b[0m \u001b[1;31m1111\u001b[0m 1111 \u001b[38;5;196m1111\u001b[0m',
+      '\u001b[31m****\u001b[0m \u001b[1;31m****\u001b[0m **** \u001b[38;5;196m1111\u001b[0m',
+    ],
+    ['a colour for one digit', '4\u001b[7m1\u001b[m11111111111111', '*\u001b[7m*\u001b[m**********1111'],
+    ['erasing', '4111 1111\u001b[K 1111 1111', '**** ****\u001b[K **** 1111'],
+    ['as the parameter of a sequence', '\u001b[4111111111111111m', '\u001b[************1111m'],
+    ['a line that a terminal wraps', '4111 1111\r\n1111 1111\r\n', '**** ****\r\n**** 1111\r\n'],
+    ['encoded for a URL', each((digit) => `%3${digit}`), star(12, '%2a') + star(4, '%31')],
+    ['separators encoded for a URL', '4111%201111%2d1111%2D1111', '****%20****%2d****%2D1111'],
+    ['no-break spaces encoded for a URL', '4111%C2%A01111%c2%a01111%C2%A01111', '****%C2%A0****%c2%a0****%C2%A01111'],
+    ['JSON in a URL', '%7B%22pan%22%3A%224111111111111111%22%7D', '%7B%22pan%22%3A%22************1111%22%7D'],
+    ['a line break before, in a URL', 'a%204000000000000000006%20b', 'a%20***************0006%20b'],
+    ['track 1', '%B4111111111111111^DOE/J^2512101?', '%B************1111^DOE/J^2512101?'],
+    ['after a percent sign', "LIKE '%4111111111111111%'", "LIKE '%************1111%'"],
+    ['after a percent sign, as if encoded', "LIKE '%378282246310005%'", "LIKE '%***********0005%'"],
+    ['one encoded digit', '%34111111111111111', '%2a***********1111'],
+    ['full-width digits in a URL', each((digit) => `%EF%BC%9${digit}`), star(36, '%2a') + star(4, '%EF%BC%91')],
+    ['character references', each((digit) => `&#${48 + Number(digit)};`), star(12, '&#42;') + star(4, '&#49;')],
+    ['references in hex', each((digit) => `&#x003${digit};`), star(12, '&#x002a;') + star(4, '&#x0031;')],
+    ['references of separators', '4111&nbsp;1111&#160;1111&#x2009;1111', '****&nbsp;****&#160;****&#x2009;1111'],
+    ['invisible references', '4111&shy;1111&#8203;1111&zwnj;1111', '****&shy;****&#8203;****&zwnj;1111'],
+    ['as a reference', '&#4111111111111111;', '&#************1111;'],
+    ['escaped separators of Unicode', '4111\\u20091111\\u00a01111\\u200b1111', '****\\u2009****\\u00a0****\\u200b1111'],
+    ['escaped full-width digits', each((digit) => `\\uff1${digit}`), star(12, '\\u002a') + star(4, '\\uff11')],
+  ])('masks %s', (_, input, expected) => {
+    expectMasked(TEXT, input, expected);
+  });
+
   test.each([
     ['a wrong check digit', '4111111111111112'],
     ['an unknown issuer', '1111111111111117'],
@@ -93,6 +147,15 @@ describe('in text', () => {
     ['a card inside a longer run of digits', '941111111111111111110'],
     ['two separators', '4111  1111  1111  1111'],
     ['a line break', '4111 1111\n1111 1111'],
+    ['numbers in lines', '4111\r\n1111\r\n1111\r\n1111\r\n'],
+    ['two numbers in lines', '41111111\r\n11111111\r\n'],
+    ['one dot', '4111.111111111111 41111111.11111111'],
+    ['dots and spaces', '4111.1111 1111.1111'],
+    ['dots after fewer digits than four', '411.111.111.111.111.1 500.180.000.009'],
+    ['versions and addresses', '1.50180.0000.0009 192.168.100.200:50180 64.233.160.100 2026.0730.1200.0000'],
+    ['another place on the screen', '4111 1111\u001b[2;10H 1111 1111'],
+    ['an escape of another character', '4111%411111%411111%411111'],
+    ['a reference of another character', '4111&#65;1111&amp;1111&lt;1111'],
     ['groups that nobody writes', '41 1111111 1111111'],
     ['numbers in a row', '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 22 333 4444'],
     ['a UUID', '5018c400-e29b-41d4-a716-501800000009'],
@@ -141,6 +204,33 @@ describe('in JSON', () => {
     ['after an escape of decimal digits', '["\\u41114111111111111111"]', '["\\u4111************1111"]'],
     ['after an escaped line break', '["a\\n4111111111111111\\t"]', '["a\\n************1111\\t"]'],
     ['JSON in a string', '{"a":"{\\"b\\":\\"4111 1111 1111 1111\\"}"}', '{"a":"{\\"b\\":\\"**** **** **** 1111\\"}"}'],
+    [
+      'a card in three levels of JSON',
+      '["[\\"[\\\\\\"\\\\\\\\u0034111111111111111\\\\\\"]\\"]"]',
+      '["[\\"[\\\\\\"\\\\\\\\u002a***********1111\\\\\\"]\\"]"]',
+    ],
+    [
+      'full-width escapes',
+      '["\\uff14\\uff11\\uff11\\uff11111111111111"]',
+      '["\\u002a\\u002a\\u002a\\u002a********1111"]',
+    ],
+    [
+      'escaped no-break spaces',
+      '["4111\\u00a01111\\u00A01111\\u00a01111"]',
+      '["****\\u00a0****\\u00A0****\\u00a01111"]',
+    ],
+    ['colours', '["\\u001b[31m4111 1111\\u001b[0m 1111 1111"]', '["\\u001b[31m**** ****\\u001b[0m **** 1111"]'],
+    [
+      'character references, their ampersands escaped',
+      '["4111\\u0026nbsp;1111\\u0026#160;1111 \\u0026#49;111"]',
+      '["****\\u0026nbsp;****\\u0026#160;**** \\u0026#49;111"]',
+    ],
+    ['references of digits', '["\\u0026#52;111111111111111"]', '["\\u0026#42;***********1111"]'],
+    [
+      'a URL',
+      '["https://example.com/?pan=4111%201111%201111%201111"]',
+      '["https://example.com/?pan=****%20****%20****%201111"]',
+    ],
     ['a number of JSON in a string', '{"a":"{\\"b\\":4111111111111111}"}', '{"a":"{\\"b\\":************1111}"}'],
     [
       'an escape of JSON in a string',
@@ -187,6 +277,8 @@ describe('in JSON', () => {
 describe('in base64', () => {
   test.each([
     ['a number', '4111111111111111', '************1111'],
+    ['no-break spaces', 'card: 4111\u00a01111\u00a01111\u00a01111;', 'card: ****\u00a0****\u00a0****\u00a01111;'],
+    ['a URL', 'a=4111%201111%201111%201111', 'a=****%20****%20****%201111'],
     ['groups', 'card: 4111-1111-1111-1111;', 'card: ****-****-****-1111;'],
     ['one byte before', 'x4111111111111111', 'x************1111'],
     ['two bytes before', 'xx4111111111111111', 'xx************1111'],
@@ -251,6 +343,14 @@ describe('holding back', () => {
     ['over a separator', ['a 4111 ', '11'], 'a '],
     ['until two separators', ['a 4111 ', ' '], 'a 4111  '],
     ['until the line ends', ['$ 4', '\n'], '$ 4\n'],
+    ['over a dot', ['a 4111.', '11'], 'a '],
+    ['not a dot that can end a fraction', ['a 4.', '11'], 'a 4.11'],
+    ['the first bytes of a character', ['a\u00e9 4111\u2009'], 'a\u00e9 '],
+    ['not characters of no card', ['a 4111\u4e2d'], 'a 4111\u4e2d'],
+    ['a percent sign', ['a%'], 'a'],
+    ['not an encoded letter', ['a%41x'], 'a%41x'],
+    ['an ampersand', ['a&nb'], 'a'],
+    ['not a reference of something else', ['a&am'], 'a&am'],
     ['not a run that is longer than a card', ['41111111111111111111'], '41111111111111111111'],
     ['not groups that nobody writes', ['41 1111'], '41 1111'],
     ['a whole card that can be a longer one', ['4111111111111111'], ''],
@@ -289,6 +389,11 @@ describe('holding back', () => {
       `4111111111111111${'a-'.repeat(3000)}`,
       `{"a":-4111111111111111.${'1'.repeat(3000)}`,
       '\\'.repeat(5001),
+      `4111${'\u200b'.repeat(2000)}`,
+      '4\u001b[38;5;196m'.repeat(500),
+      '%34%2d'.repeat(1000),
+      '\\\\\\\\\\\\\\\\u0034\\\\\\\\\\\\\\\\u2009'.repeat(300),
+      '&#000052;&thinsp;'.repeat(300),
       base64('4 '.repeat(3000)),
     ];
     for (const options of [TEXT, JSON_, SECRET]) {

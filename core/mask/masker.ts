@@ -24,8 +24,8 @@ export interface Masker {
   /**
    * Releases what is held back although the stream has not gone on, as a person who types waits for the echo. Of what
    * may still become a PAN at most the first six digits come out; the others are hidden, and so are the digits that
-   * follow as long as it may become one, without being held. JSON stays held: it has no place for half a mask, and
-   * nobody types it into a terminal.
+   * follow as long as it may become one, without being held, but for an escape of one that has only begun. JSON stays
+   * held: it has no place for half a mask, and nobody types it into a terminal.
    */
   flush(emit: (bytes: Buffer) => void): void;
   /** The stream ends: emits the rest. The masker can then take another stream; the counts go on. */

@@ -1,0 +1,142 @@
+import {byteSet} from './bytes.ts';
+import type {DigitPosition, PanFound} from './digitrun.ts';
+import {hideDigit} from './hide.ts';
+import {isIdentifier} from './identifier.ts';
+import {flattenedNumber, maskedNumber, type NumberReading, readNumber} from './jsonnumber.ts';
+import type {JsonPosition} from './jsonposition.ts';
+import type {MaskCounts} from './masker.ts';
+import type {StreamWindow} from './window.ts';
+
+/** What the words consist of that digits can be part of without being a card: UUIDs, digests, numbers. */
+const WORD = byteSet('0123456789abcdefABCDEF-+.');
+
+/** Bytes after the digits beyond which a word is none of these: the longest digest has 128. */
+export const WORD_MAXIMUM_BYTES = 128;
+
+const NO_NUMBER: NumberReading = {kind: 'noNumber'};
+
+/** The fraction of a number that the exponent may make a PAN. */
+interface Fraction {
+  readonly start: number;
+  readonly end: number;
+  readonly hidden: undefined;
+}
+
+/** What was found in a word that has not ended; it is decided upon, and hidden, when the word ends. */
+export class Findings {
+  readonly #window: StreamWindow;
+  /** Only where the bytes are JSON. */
+  readonly #json: JsonPosition | undefined;
+  readonly #counts: MaskCounts;
+  #pending: (PanFound | Fraction)[] = [];
+
+  constructor(window: StreamWindow, json: JsonPosition | undefined, counts: MaskCounts) {
+    this.#window = window;
+    this.#json = json;
+    this.#counts = counts;
+  }
+
+  get none(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  /** In the order in which they end. */
+  add(found: PanFound): void {
+    if (!this.#pending.some(({start, end}) => start === found.start && end === found.end)) this.#pending.push(found);
+  }
+
+  addFraction(start: number, end: number): void {
+    this.#pending.push({start, end, hidden: undefined});
+  }
+
+  /** The first byte that may yet be hidden. */
+  openFrom(end: number): number {
+    if (this.none) return end;
+    const open = this.#pending.filter(({hidden}) => hidden?.length !== 0);
+    return Math.min(end, ...open.map(({start}) => start));
+  }
+
+  /** Decides, if the byte at `at` ends the word or the word is too long. */
+  settleAt(at: number, byte: number): void {
+    const [first] = this.#pending;
+    if (first === undefined) return;
+    if (WORD[byte] === 0) this.settle(at);
+    else if (at - first.end > WORD_MAXIMUM_BYTES) this.settleOpen(at);
+  }
+
+  /** The word has ended in which everything pending ends, `limit` at the latest. */
+  settle(limit: number): void {
+    const pending = this.#take();
+    const [first] = pending;
+    if (first === undefined) return;
+    const start = wordStart(this.#window, first.end, WORD);
+    let {end} = first;
+    while (end < limit && WORD[this.#window.byteAt(end)] === 1) end++;
+    const text = this.#window.text(start, end);
+    const word = {text, before: this.#window.text(start - 1, start), after: this.#window.text(end, end + 1)};
+    const number = this.#json?.inString(start) === false ? readNumber(text) : NO_NUMBER;
+    if (number.kind === 'pan') this.#replaceNumber(start, maskedNumber(text.length, number.lastFour));
+    for (const found of pending) {
+      if (found.hidden === undefined) continue;
+      const isPartOfWord = found.start >= start;
+      if (isPartOfWord && number.kind !== 'noNumber') continue;
+      if (isPartOfWord && isIdentifier(word, found.start - start, found.end - start)) continue;
+      this.#mask(found);
+    }
+  }
+
+  /** The word goes on after `end`, but is not waited for. */
+  settleOpen(end: number): void {
+    const pending = this.#take();
+    const [first] = pending;
+    if (first === undefined) return;
+    const flattened = flattenedNumber(this.#window.text(first.start, end));
+    if (flattened !== undefined && this.#json?.inString(first.start) === false) {
+      this.#replaceNumber(first.start, flattened);
+      return;
+    }
+    for (const found of pending) {
+      if (found.hidden !== undefined) this.#mask(found);
+    }
+  }
+
+  /** All positions move: the window's index 0 is now `bytes` further on. */
+  rebase(bytes: number): void {
+    if (this.none) return;
+    this.#pending = this.#pending.map((found) => {
+      const moved = {start: found.start - bytes, end: found.end - bytes};
+      if (found.hidden === undefined) return {...moved, hidden: undefined};
+      return {...found, ...moved, hidden: found.hidden.map((digit) => rebased(digit, bytes))};
+    });
+  }
+
+  #take(): (PanFound | Fraction)[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    return pending;
+  }
+
+  /** Counted are those of which something was still to be seen, as one may be found both shorter and longer. */
+  #mask({hidden}: PanFound): void {
+    const changed = hidden.filter((digit) => hideDigit(this.#window, digit));
+    if (hidden.length === 0 || changed.length > 0) this.#counts.PAN++;
+  }
+
+  #replaceNumber(start: number, replacement: string): void {
+    for (let index = 0; index < replacement.length; index++) {
+      this.#window.overwrite(start + index, replacement.charCodeAt(index));
+    }
+    this.#counts.PAN++;
+  }
+}
+
+/** Where the word starts that goes up to `end`; of a word longer than any of interest, not quite there. */
+export function wordStart(window: StreamWindow, end: number, bytes: Uint8Array): number {
+  let start = end;
+  while (end - start < 2 * WORD_MAXIMUM_BYTES && bytes[window.byteAt(start - 1)] === 1) start--;
+  return start;
+}
+
+function rebased({start, end}: DigitPosition, bytes: number): DigitPosition {
+  return {start: start - bytes, end: end - bytes};
+}
