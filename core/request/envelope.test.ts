@@ -72,6 +72,11 @@ test.each([
   ['JSON', Buffer.from('{"kind":"Secret"}')],
   ['nothing', Buffer.alloc(0)],
   ['a label that is not UTF-8', envelope(type, bytes(2, bytes(1, bytes(11, bytes(1, Buffer.from([0xff]))))))],
+  // Beyond 32 bits: the API server sees a field that it does not know, another reader might see the name.
+  [
+    'a tag that is too long',
+    envelope(type, bytes(2, bytes(1, string(1, 'a'), Buffer.from([0x8a, 0x80, 0x80, 0x80, 0x10, 1, 0x62])))),
+  ],
   ['a message that is cut short', envelope(type).subarray(0, 8)],
 ])('%s is no envelope', (_name, body) => {
   expect(readEnvelope(body)).toBeUndefined();
