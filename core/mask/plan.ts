@@ -1,6 +1,6 @@
 /**
- * What is masked in one answer: the union of the masking entries of all policies that apply to a call, compiled once for
- * each combination. Where entries differ, what hides more holds.
+ * What is masked in the answers about one resource: the union of the masking entries of all policies that apply to a
+ * call, compiled once for each combination. Where entries differ, what hides more holds.
  */
 export interface MaskPlan {
   /** Equal for plans that mask alike, so that maskers can be used again. */
@@ -14,9 +14,11 @@ export interface MaskPlan {
   readonly fields: readonly FieldPlan[];
   /** Look into base64 everywhere; in the data of Secrets and in binaryData that is done in any case. */
   readonly decodeBase64: boolean;
-  /** Members that no detector looks into. */
-  readonly exemptFields: readonly FieldPath[];
+  readonly exemptFields: readonly FieldExemption[];
 }
+
+/** What finds something wherever it stands; `Field` hides a place, whatever stands there. */
+export type Detector = 'PAN' | 'TrackData' | 'CardVerificationCode' | 'Regex';
 
 export interface PanPlan {
   /** The digits that stay: those that all entries let stay. */
@@ -35,11 +37,15 @@ export interface RegexPlan {
 
 /** A member that is hidden whatever it holds. */
 export interface FieldPlan {
-  /** `group/resource`, such as `/secrets` or `apps/deployments`; `*` for either part matches all. */
-  readonly resource: string;
   readonly path: FieldPath;
   /** Mask: overwritten at equal length. Remove: the member is left out, which changes the length of the answer. */
   readonly action: 'Mask' | 'Remove';
+}
+
+/** A member into which these detectors do not look, nor into what is inside of it. No path is there twice. */
+export interface FieldExemption {
+  readonly path: FieldPath;
+  readonly detectors: readonly Detector[];
 }
 
 /**
