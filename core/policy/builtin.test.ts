@@ -17,8 +17,7 @@ function stopped(method: string, url: string): string | undefined {
 
 const tail = 'payments/web/app?command=sh&input=1&output=1&tty=1';
 
-// Pitfalls 6 and 8: a GET of the kubelet's exec, however it is written.
-describe.each(['GET', 'POST'])("no way to write %s of the kubelet's exec passes", (method) => {
+describe.each(['GET', 'POST'])("pitfall 8: no way to write %s of the kubelet's exec passes", (method) => {
   test.each([
     [`/api/v1/nodes/worker/proxy/exec/${tail}`, 'no-kubelet-streams'],
     [`/api/v1/nodes/worker/proxy/exec/${tail.replace('app?', 'app/?')}`, 'no-kubelet-streams'],
@@ -65,8 +64,7 @@ test.each([
   expect(stopped('GET', url)).toBeUndefined();
 });
 
-// Pitfall 9.
-describe('an exec by another door', () => {
+describe('pitfall 9: an exec by another door', () => {
   const web = '/api/v1/namespaces/payments/pods/web/ephemeralcontainers';
 
   test.each(['PUT', 'PATCH', 'POST', 'DELETE'])('is %s of ephemeral containers', (method) => {

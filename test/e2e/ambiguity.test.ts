@@ -16,25 +16,24 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 
 describe('a request that could be read two ways is refused with a 400 Status', () => {
-  // Pitfalls 6, 7, 35, 36.
   const head = 'Host: gateway\nAuthorization: Bearer {token}\nConnection: close\n';
   test.each([
-    ['a doubled slash', `GET /api/v1/namespaces//secrets HTTP/1.1\n${head}\n`],
-    ['an encoded slash', `GET /api/v1/namespaces%2Fpayments/secrets HTTP/1.1\n${head}\n`],
-    ['a dot segment', `GET /api/v1/namespaces/payments/../default/secrets HTTP/1.1\n${head}\n`],
-    ['a semicolon in the query', `GET /api/v1/pods?limit=1;watch=1 HTTP/1.1\n${head}\n`],
-    ['watch twice', `GET /api/v1/pods?watch=0&watch=1 HTTP/1.1\n${head}\n`],
+    ['pitfall 6: a doubled slash', `GET /api/v1/namespaces//secrets HTTP/1.1\n${head}\n`],
+    ['pitfall 6: an encoded slash', `GET /api/v1/namespaces%2Fpayments/secrets HTTP/1.1\n${head}\n`],
+    ['pitfall 6: a dot segment', `GET /api/v1/namespaces/payments/../default/secrets HTTP/1.1\n${head}\n`],
+    ['pitfall 7: a semicolon in the query', `GET /api/v1/pods?limit=1;watch=1 HTTP/1.1\n${head}\n`],
+    ['pitfall 7: watch twice', `GET /api/v1/pods?watch=0&watch=1 HTTP/1.1\n${head}\n`],
     ['an absolute target', `GET https://gateway/api/v1/pods HTTP/1.1\n${head}\n`],
-    ['CONNECT', `CONNECT kubernetes.default.svc:443 HTTP/1.1\n${head}\n`],
+    ['pitfall 36: CONNECT', `CONNECT kubernetes.default.svc:443 HTTP/1.1\n${head}\n`],
     ['HTTP/1.0', `GET /api/v1/pods HTTP/1.0\n${head}\n`],
-    ['HTTP/2.0 on the request line of HTTP/1', `GET /api/v1/pods HTTP/2.0\n${head}\n`],
-    ['another protocol on the request line', `GET /api/v1/pods RTSP/1.0\n${head}\n`],
-    ['no version on the request line', `GET /api/v1/pods\n${head}\n`],
-    ['two Host headers', `GET /api/v1/pods HTTP/1.1\nHost: other\n${head}\n`],
+    ['pitfall 35: HTTP/2.0 on the request line of HTTP/1', `GET /api/v1/pods HTTP/2.0\n${head}\n`],
+    ['pitfall 35: another protocol on the request line', `GET /api/v1/pods RTSP/1.0\n${head}\n`],
+    ['pitfall 35: no version on the request line', `GET /api/v1/pods\n${head}\n`],
+    ['pitfall 35: two Host headers', `GET /api/v1/pods HTTP/1.1\nHost: other\n${head}\n`],
     ['no Host header', 'GET /api/v1/pods HTTP/1.1\nAuthorization: Bearer {token}\nConnection: close\n\n'],
     ['two User-Agent headers', `GET /api/v1/pods HTTP/1.1\n${head}User-Agent: a\nUser-Agent: b\n\n`],
     [
-      'Content-Length beside Transfer-Encoding',
+      'pitfall 36: Content-Length beside Transfer-Encoding',
       `POST ${configMaps} HTTP/1.1\n${head}Content-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n`,
     ],
     ['two Content-Lengths', `POST ${configMaps} HTTP/1.1\n${head}Content-Length: 2\nContent-Length: 3\n\n{}`],
@@ -64,15 +63,18 @@ describe('a request that could be read two ways is refused with a 400 Status', (
     expect(answer).toContain('"kind":"Status"');
   });
 
-  test.each(['GET', 'HEAD', 'DELETE', 'OPTIONS'])('%s with DATA and no content-length over HTTP/2', async (method) => {
-    // Pitfall 34: relayed unframed it would arrive as a second request.
-    const smuggled = `POST ${configMaps} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`;
-    const path = `${configMaps}/smuggled`;
-    const answer = await stack.agent.call2(path, {method, body: Readable.from([Buffer.from(smuggled)])});
-    // A DELETE may have a body: this one is framed anew and is no DeleteOptions to the API server.
-    expect(answer.status).toBe(400);
-    expect((await stack.arrived()).filter(({verb}) => verb === 'create')).toEqual([]);
-  });
+  test.each(['GET', 'HEAD', 'DELETE', 'OPTIONS'])(
+    'pitfall 34: %s with DATA and no content-length over HTTP/2',
+    async (method) => {
+      // Relayed unframed it would arrive as a second request.
+      const smuggled = `POST ${configMaps} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`;
+      const path = `${configMaps}/smuggled`;
+      const answer = await stack.agent.call2(path, {method, body: Readable.from([Buffer.from(smuggled)])});
+      // A DELETE may have a body: this one is framed anew and is no DeleteOptions to the API server.
+      expect(answer.status).toBe(400);
+      expect((await stack.arrived()).filter(({verb}) => verb === 'create')).toEqual([]);
+    },
+  );
 
   test('CONNECT over HTTP/2', async () => {
     const session = stack.agent.session();

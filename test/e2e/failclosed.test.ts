@@ -251,7 +251,6 @@ describe('asked to end', () => {
 
 describe('with as many calls under way as it takes', () => {
   test('another one gets 429 and when to come again; a watch does not count', async () => {
-    // Pitfall 16.
     const upstream = await Upstream.start(stack.environment.directory);
     try {
       const waiting: (() => void)[] = [];

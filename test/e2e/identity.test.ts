@@ -88,8 +88,7 @@ describe('who the agent is to the API server', () => {
     });
   });
 
-  test('every group of the token arrives', async () => {
-    // Pitfall 4.
+  test('pitfall 4: every group of the token arrives', async () => {
     const token = await issuer.token({groups: ['reviewers', agentGroup, 'deployers']});
     expect((await whoIs(token)).groups).toEqual(['reviewers', agentGroup, 'deployers', 'system:authenticated']);
   });
@@ -111,8 +110,8 @@ describe('who the agent is to the API server', () => {
       () => serviceAccountToken('lockkeeper-operator', {of: rootNamespace}),
     ],
     ['a group that was not listed at install', () => issuer.token({groups: ['payments-oncall']})],
-  ])('%s is refused by the API server', async (_who, token) => {
-    // Pitfall 3: the gateway's account has no right but to impersonate agents.
+  ])('pitfall 3: %s is refused by the API server', async (_who, token) => {
+    // The gateway's account has no right but to impersonate agents.
     const answer = await review(await token());
     expect(answer.status).toBe(403);
     expect(answer.failure.message).toContain('cannot impersonate');
@@ -161,8 +160,7 @@ describe('an agent cannot say who it is but by its token', () => {
     ['impersonate-group', 'system:masters'],
     ['Impersonate-Uid', '1'],
     ['Impersonate-Extra-Scopes', 'all'],
-  ])('%s is refused with 403', async (name, value) => {
-    // Pitfall 2.
+  ])('pitfall 2: %s is refused with 403', async (name, value) => {
     const answer = await review(stack.token, {[name]: value});
     expect(answer.status).toBe(403);
     expect(answer.failure.message).toContain(name.toLowerCase());
@@ -177,19 +175,18 @@ describe('an agent cannot say who it is but by its token', () => {
   });
 
   test.each([
-    // Pitfall 1: stripped as hop-by-hop, the call would run as the gateway.
+    // Stripped as hop-by-hop, the call would run as the gateway.
     {connection: 'Impersonate-User, Impersonate-Group, Authorization, close'},
     {'x-remote-user': 'admin', 'x-remote-group': 'system:masters'},
     {'X-Remote-Extra-Scopes': 'all', forwarded: 'for=10.0.0.1', 'x-forwarded-for': '10.0.0.1'},
-  ])('%j changes nothing', async (headers) => {
+  ])('pitfall 1: %j changes nothing', async (headers) => {
     expect(await whoIs(stack.token, headers)).toMatchObject({
       username: 'agent:build-bot',
       groups: [agentGroup, 'system:authenticated'],
     });
   });
 
-  test('two Authorization headers are refused', async () => {
-    // Pitfall 36.
+  test('pitfall 36: two Authorization headers are refused', async () => {
     const other = await issuer.token();
     const answer = await stack.agent.raw(
       `GET /version HTTP/1.1\nHost: gateway\nAuthorization: Bearer {token}\nAuthorization: Bearer ${other}\nConnection: close\n\n`,
@@ -265,8 +262,7 @@ describe('what changes while the proxy runs', () => {
 });
 
 describe('as a sidecar', () => {
-  test('it forwards as the ServiceAccount of the token in its file, also when that rotates', async () => {
-    // Pitfall 5.
+  test('pitfall 5: it forwards as the ServiceAccount of the token in its file, also when that rotates', async () => {
     const tokenFile = path.join(stack.environment.directory, 'sidecar-token');
     const rotate = async (name: string) => {
       const audience = stack.cluster.serviceAccountIssuer;

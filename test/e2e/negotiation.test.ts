@@ -109,7 +109,7 @@ describe('a watch', () => {
     ].map(([accept = '', kind = '']) => [protocol, accept, kind] as const),
   );
   test.each(cases)(
-    'over %s as %s comes with its initial events and the bookmark behind them',
+    'pitfall 13: over %s as %s comes with its initial events and the bookmark behind them',
     async (protocol, ...of) => {
       const [accept, kind] = of;
       const path = `${selected}&${watchList}&includeObject=Object`;

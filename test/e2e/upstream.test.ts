@@ -50,8 +50,8 @@ const cuts: Readonly<Record<string, (response: ServerResponse) => void>> = {
   },
 };
 
-describe.each(Object.entries(cuts))('%s', (_how, cut) => {
-  // Pitfall 14: a truncated list that ends cleanly looks whole.
+describe.each(Object.entries(cuts))('pitfall 14: %s', (_how, cut) => {
+  // A truncated list that ends cleanly looks whole.
   const cases = protocols.flatMap((protocol) => [
     [protocol, 'a list of known length', list, {...json, 'content-length': '1000'}] as const,
     [protocol, 'a list by chunks', list, json] as const,
@@ -134,8 +134,7 @@ describe('an answer that cannot be read', () => {
     ['a card as a number, in pieces', `{"a":${card}}`],
     ['an object that never ends', `{"a":"${card}`],
     ['text that is no JSON', `card ${card}`],
-  ])('JSON that is none leaks no card: %s', async (_what, body) => {
-    // Pitfall 24.
+  ])('pitfall 24: JSON that is none leaks no card: %s', async (_what, body) => {
     upstream.serve = (_request, response) => {
       response.writeHead(200, json);
       for (const character of body) response.write(character);
@@ -149,8 +148,7 @@ describe('an answer that cannot be read', () => {
   });
 });
 
-describe('heads of answers', () => {
-  // Pitfall 33: some answers have no length.
+describe('pitfall 33: heads of answers, of which some have no length', () => {
   test.each([
     ['no content', 204, {}, undefined],
     ['not modified', 304, {}, undefined],
@@ -219,8 +217,7 @@ describe('an upstream', () => {
   });
 });
 
-describe('an agent that goes away', () => {
-  // Pitfall 35.
+describe('pitfall 35: an agent that goes away', () => {
   const cases = protocols.flatMap((protocol) => [
     [protocol, 'a list', list] as const,
     [protocol, 'a watch', watch] as const,

@@ -116,7 +116,7 @@ describe('connections', () => {
     expect(upstream.sessions).toHaveLength(1);
   });
 
-  test('every call starts where there are more than one connection takes', async () => {
+  test('pitfall 31: every call starts where there are more than one connection takes', async () => {
     const {call, upstream} = await world(beginWatch, {maxConcurrentStreams: 4});
     // The first tells how many streams the server allows.
     await call().started;
@@ -399,7 +399,7 @@ describe('a connection on which nothing comes', () => {
     ['', false],
     [', also one that takes no further calls', true],
   ])(
-    'is given up within 45 s when its peer does not answer a ping, and its streams with it%s',
+    'pitfall 22: is given up within 45 s when its peer does not answer a ping, and its streams with it%s',
     async (_which, going) => {
       const upstream = await http2Upstream(presented, beginWatch);
       closing.push(() => upstream.close());
@@ -422,7 +422,7 @@ describe('a connection on which nothing comes', () => {
     },
   );
 
-  test('is kept while its peer answers pings', async () => {
+  test('pitfall 19: is kept for as long as its peer answers pings', async () => {
     const upstream = await http2Upstream(presented, beginWatch);
     closing.push(() => upstream.close());
     jest.useFakeTimers({doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date']});
