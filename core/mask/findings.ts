@@ -1,4 +1,5 @@
 import {byteSet} from './bytes.ts';
+import {isCounter, isServerField} from './context.ts';
 import type {DigitPosition, PanFound} from './digitrun.ts';
 import {hideDigit} from './hide.ts';
 import {isIdentifier} from './identifier.ts';
@@ -75,12 +76,15 @@ export class Findings {
     const text = this.#window.text(start, end);
     const word = {text, before: this.#window.text(start - 1, start), after: this.#window.text(end, end + 1)};
     const number = this.#json?.inString(start) === false ? readNumber(text) : NO_NUMBER;
-    if (number.kind === 'pan') this.#replaceNumber(start, maskedNumber(text.length, number.lastFour));
+    if (number.kind === 'pan' && !isCounter(this.#window, start)) {
+      this.#replaceNumber(start, maskedNumber(text.length, number.lastFour));
+    }
     for (const found of pending) {
       if (found.hidden === undefined) continue;
       const isPartOfWord = found.start >= start;
       if (isPartOfWord && number.kind !== 'noNumber') continue;
       if (isPartOfWord && isIdentifier(word, found.start - start, found.end - start)) continue;
+      if (isServerField(this.#window, found.start, found.end, limit, this.#json !== undefined)) continue;
       this.#mask(found);
     }
   }

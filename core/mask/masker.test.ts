@@ -165,6 +165,10 @@ describe('in text', () => {
     ['a fraction', 'ratio=0.4111111111111111 -12.4111111111111111e-05'],
     ['epochs', '1753862400 1753862400000 1753862400000000 1753862400000000000'],
     ['a timestamp', '2026-07-30 12:00:00.123456789 +0000'],
+    ['an AWS account in an ARN', 'arn:aws:iam::501800000009:role/reader arn:aws-cn:s3:eu-1:501800000009:x'],
+    ['an AWS account in the host of a registry', '501800000009.dkr.ecr.eu-west-1.amazonaws.com/app:1.2'],
+    ['an AWS account in the path of a queue', 'https://sqs.eu-west-1.amazonaws.com/501800000009/orders'],
+    ['a Google project', 'projects/501800000009/secrets/x'],
   ])('leaves %s', (_, input) => {
     expectMasked(TEXT, input, input);
   });
@@ -183,6 +187,17 @@ describe('in JSON', () => {
     ['a number with a signed exponent', '[4.111111111111111E+15]', '["***************1111"]'],
     ['an exponent of nothing', '[4111111111111111e0]', '["************1111"]'],
     ['a fraction beyond the exponent', '[4.1111111111111115e15]', '["***************1111"]'],
+    [
+      'what only has the name of a resourceVersion',
+      '{"data":{"pan":"1","resourceVersion":"4111111111111111"}}',
+      '{"data":{"pan":"1","resourceVersion":"************1111"}}',
+    ],
+    ['a resourceVersion of more', '{"resourceVersion":"4111111111111111x"}', '{"resourceVersion":"************1111x"}'],
+    [
+      'an account that is elsewhere',
+      '["aws:501800000009:x","501800000009.de"]',
+      '["aws:********0009:x","********0009.de"]',
+    ],
     ['a number alone', '4111111111111111', '"**********1111"'],
     ['a number at a line end', '4111111111111111\n', '"**********1111"\n'],
     ['numbers in a row', '[4111111111111111,5555555555554444]', '["**********1111","**********4444"]'],
@@ -253,6 +268,23 @@ describe('in JSON', () => {
   });
 
   test.each([
+    [
+      'the resourceVersion of an object',
+      '{"metadata":{"name":"a","uid":"9e3779b1-5f1c-4c7e-9a53-09e552417d13","resourceVersion":"4111111111111111"}}',
+    ],
+    ['the resourceVersion of a custom object', '{"metadata":{"namespace":"a","resourceVersion":"4111111111111111"}}'],
+    ['the resourceVersion of a list', '{"kind":"PodList","metadata":{"resourceVersion":"4111111111111111"}}'],
+    [
+      'the resourceVersion of a list that goes on',
+      '{"metadata":{"continue":"eyJ2IjoibWV0YS5rOHMuaW8vdjEi","remainingItemCount":5,"resourceVersion":"4111111111111111"}}',
+    ],
+    ['the resourceVersion of a reference', '{"apiVersion":"v1","resourceVersion":"4111111111111111"}'],
+    [
+      'one that is laid out for people',
+      '{\n  "metadata": {\n    "uid": "1",\n    "resourceVersion": "4111111111111111"\n',
+    ],
+    ['counters of the kubelet', '{"usageCoreNanoSeconds":4111111111111111,"availableBytes": 4222222222222}'],
+    ['an ARN', '{"eks.amazonaws.com/role-arn":"arn:aws:iam::501800000009:role/reader"}'],
     ['an escape that is a letter', '["\\u4111111111111111"]'],
     ['the fraction of a number', '[0.4111111111111111,12.5018000000090,1.4111111111111111e3]'],
     ['numbers side by side', '[4111,1111,1111,1111]'],
@@ -294,6 +326,12 @@ describe('in base64', () => {
     const annotation = (value: string): string =>
       JSON.stringify({last: JSON.stringify({data: {value: base64(value)}})});
     expectMasked(SECRET, annotation('4111111111111111'), annotation('************1111'));
+  });
+
+  test('leaves the resourceVersion in the token with which a list goes on', () => {
+    const token = base64('{"v":"meta.k8s.io/v1","rv":4111111111111111,"start":"4111111111111111"}');
+    const expected = base64('{"v":"meta.k8s.io/v1","rv":4111111111111111,"start":"************1111"}');
+    expectMasked(SECRET, `{"metadata":{"continue":"${token}"}}`, `{"metadata":{"continue":"${expected}"}}`);
   });
 
   test('masks what is not in base64 too', () => {
