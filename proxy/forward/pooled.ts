@@ -24,7 +24,7 @@ export function pooledTransport(target: UpstreamTarget): Transport {
     send(request, handler) {
       pool.dispatch(
         {method: request.method, path: request.path, headers: request.headers, body: request.body ?? null},
-        new ReadingHandler(handler, reads),
+        new ReadingHandler(handler, reads, request.method === 'HEAD'),
       );
     },
     close: () => pool.close(),
@@ -35,11 +35,14 @@ export function pooledTransport(target: UpstreamTarget): Transport {
 class ReadingHandler implements ResponseHandler {
   readonly #handler: ResponseHandler;
   readonly #reads: ReusedReads;
+  /** The answer has no body, whatever its head says. */
+  readonly #headOnly: boolean;
   #ended: (() => void) | undefined;
 
-  constructor(handler: ResponseHandler, reads: ReusedReads) {
+  constructor(handler: ResponseHandler, reads: ReusedReads, headOnly: boolean) {
     this.#handler = handler;
     this.#reads = reads;
+    this.#headOnly = headOnly;
   }
 
   onRequestStart(controller: ResponseController): void {
@@ -47,7 +50,13 @@ class ReadingHandler implements ResponseHandler {
   }
 
   onResponseStart(controller: ResponseController, statusCode: number, headers: IncomingHttpHeaders): void {
-    if (statusCode >= 200) this.#ended = this.#reads.responseStarted();
+    if (statusCode >= 200) {
+      this.#ended = this.#reads.responseStarted();
+      if (!this.#headOnly && statusCode !== 204 && statusCode !== 304 && !isFramed(headers)) {
+        controller.abort(unframed());
+        return;
+      }
+    }
     this.#handler.onResponseStart(controller, statusCode, headers);
   }
 
@@ -64,4 +73,13 @@ class ReadingHandler implements ResponseHandler {
     this.#ended?.();
     this.#handler.onResponseError(controller, error);
   }
+}
+
+/** Whether a body says where it ends. One that ends with its connection looks whole wherever that breaks. */
+function isFramed(headers: IncomingHttpHeaders): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+function unframed(): Error {
+  return Object.assign(new Error('the answer does not say where it ends'), {code: 'Unframed'});
 }

@@ -174,6 +174,31 @@ describe('an answer that breaks off is an error, not an end', () => {
   });
 });
 
+describe('an answer that ends with its connection', () => {
+  const unframed = (head: string, body: string) =>
+    world((request) => {
+      request.socket.end(`HTTP/1.1 ${head}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${body}`);
+    });
+
+  test('pitfall 14: is not taken, for it looks whole wherever it breaks', async () => {
+    const {call} = await unframed('200 OK', '{"items":[');
+    const received = call();
+    expect(await received.ended).toMatchObject({code: 'Unframed'});
+    expect(received.events).toEqual(['requestStart', 'error']);
+  });
+
+  test.each([
+    ['to HEAD', 'HEAD', '200 OK'],
+    ['without content', 'DELETE', '204 No Content'],
+    ['of what was not modified', 'GET', '304 Not Modified'],
+  ])('has no body to lose: %s', async (_which, method, head) => {
+    const {call} = await unframed(head, '');
+    const received = call({method});
+    expect(await received.ended).toBeUndefined();
+    expect(received.events).toEqual(['requestStart', 'start', 'end']);
+  });
+});
+
 /** An agent that takes the first bytes of the answer and no more, until somebody resumes it. */
 class Stopped extends Received {
   override onResponseData(...data: Parameters<Received['onResponseData']>): void {
