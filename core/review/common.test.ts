@@ -1,6 +1,6 @@
 import {expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {common, commonNames, commonPaths, commonResources, commonVerbs} from './common.ts';
+import {common, commonNames, commonPaths, commonResources, withPodStreams} from './common.ts';
 
 const values = fc.subarray(['a', 'b', 'c', '*']);
 const covers = (list: readonly string[], value: string) => list.includes('*') || list.includes(value);
@@ -54,14 +54,18 @@ test.each<[string[], string[], string[] | undefined, string[]]>([
   expect(commonResources(granted, {resources, ...(subresources && {subresources})} as never)).toEqual(expected);
 });
 
-test.each([
-  [['get'], ['create'], 'pods/exec', ['get']],
-  [['get', 'create', 'delete'], ['get'], 'pods/portforward', ['get', 'create']],
-  [['get'], ['create'], '*/attach', ['get']],
-  [['get'], ['create'], 'pods/log', []],
-  [['get'], ['create'], 'services/proxy', []],
-  [['get'], ['delete'], 'pods/exec', []],
-  [['*'], ['list'], 'pods', ['list']],
-])('verbs %j granted and %j of a pattern have on %s %j in common', (granted, verbs, resource, expected) => {
-  expect(commonVerbs(granted, {verbs} as never, resource)).toEqual(expected);
+test.each<[object, object | undefined]>([
+  [{verbs: ['create'], apiGroups: [''], resources: ['pods'], subresources: ['exec', 'log']}, {subresources: ['exec']}],
+  [
+    {verbs: ['get'], apiGroups: ['*'], resources: ['*'], subresources: ['*'], resourceNames: ['web']},
+    {subresources: ['attach', 'exec', 'portforward'], resourceNames: ['web']},
+  ],
+  [{verbs: ['delete'], apiGroups: [''], resources: ['pods'], subresources: ['exec']}, undefined],
+  [{verbs: ['get'], apiGroups: [''], resources: ['pods']}, undefined],
+  [{verbs: ['get'], apiGroups: ['apps'], resources: ['*'], subresources: ['exec']}, undefined],
+  [{verbs: ['get'], apiGroups: [''], resources: ['services'], subresources: ['*']}, undefined],
+  [{verbs: ['get'], nonResourceURLs: ['*']}, undefined],
+])('%j opens streams as %j', (pattern, streams) => {
+  const both = {...pattern, verbs: ['get', 'create'], apiGroups: [''], resources: ['pods'], ...streams};
+  expect(withPodStreams(pattern as never)).toEqual(streams === undefined ? [pattern] : [pattern, both]);
 });

@@ -19,20 +19,6 @@ export function commonNames(granted: readonly string[], pattern: readonly string
   return both.length === 0 ? undefined : both;
 }
 
-/** Verbs of a resource in RBAC's notation. To open a stream into a pod, get and create are one. */
-export function commonVerbs(
-  granted: readonly string[],
-  pattern: OperationPattern,
-  resource: string,
-): readonly string[] {
-  const {verbs} = pattern;
-  const opens = /^(?:pods|\*)\/(?:attach|exec|portforward)$/.test(resource);
-  return common(
-    granted,
-    opens && (verbs.includes('get') || verbs.includes('create')) ? [...verbs, 'get', 'create'] : verbs,
-  );
-}
-
 /** In RBAC's notation, and `pods/*` for every subresource of one. */
 export function commonResources(
   granted: readonly string[],
@@ -67,4 +53,19 @@ export function overlap(a: string, b: string): boolean {
 
 function covers(wide: string, narrow: string): boolean {
   return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow;
+}
+
+const podStreams = ['attach', 'exec', 'portforward'];
+
+/**
+ * A pattern, and what it is of streams into pods: to open one get and create are one verb, so that a pattern of either
+ * may have something in common with a grant of the other.
+ */
+export function withPodStreams(pattern: OperationPattern): readonly OperationPattern[] {
+  const {verbs, apiGroups = [], resources = [], subresources = []} = pattern;
+  const opens = podStreams.filter((sub) => common([sub], subresources).length > 0);
+  const ofPods = common([''], apiGroups).length > 0 && common(['pods'], resources).length > 0;
+  if (!ofPods || opens.length === 0 || !(verbs.includes('get') || verbs.includes('create'))) return [pattern];
+  const streams = {...pattern, verbs: ['get', 'create'], apiGroups: [''], resources: ['pods'], subresources: opens};
+  return [pattern, streams as OperationPattern];
 }

@@ -1,7 +1,7 @@
 import type {OperationPattern} from '../api/agentaccesspolicy.ts';
+import type {LoadedRule} from '../policy/loadedbundle.ts';
 import type {Review} from './access.ts';
-import {isClusterScoped} from './clusterscope.ts';
-import {common, commonNames, commonPaths, commonResources, commonVerbs} from './common.ts';
+import {common, commonNames, commonPaths, commonResources, withPodStreams} from './common.ts';
 import {prospectOf} from './prospect.ts';
 import {type Question, questionAboutPath, questionAboutResource} from './question.ts';
 
@@ -66,13 +66,14 @@ class Narrowing {
 
   resourceRules(granted: readonly ResourceRule[]): readonly ResourceRule[] {
     const verbsOf = new Map<string, Set<string>>();
-    const patterns = new Set([...this.#patterns(this.#namespace), ...this.#patterns('')]);
+    const patterns = this.#patterns([this.#namespace, '']);
     for (const [grant, pattern] of this.#pairs(granted, patterns, verbsOf)) {
       const names = commonNames(grant.resourceNames ?? [], pattern.resourceNames ?? []);
       if (names === undefined) continue;
+      const verbs = common(grant.verbs, pattern.verbs);
       for (const group of common(grant.apiGroups ?? [], pattern.apiGroups ?? [])) {
         for (const resource of commonResources(grant.resources ?? [], pattern)) {
-          for (const verb of commonVerbs(grant.verbs, pattern, resource)) {
+          for (const verb of verbs) {
             const allowed = this.#allowedNames(verb, group, resource, names);
             if (allowed !== undefined) addTo(verbsOf, JSON.stringify([group, resource, allowed]), verb);
           }
@@ -92,7 +93,7 @@ class Narrowing {
 
   nonResourceRules(granted: readonly NonResourceRule[]): readonly NonResourceRule[] {
     const verbsOf = new Map<string, Set<string>>();
-    for (const [grant, pattern] of this.#pairs(granted, this.#patterns(''), verbsOf)) {
+    for (const [grant, pattern] of this.#pairs(granted, this.#patterns(['']), verbsOf)) {
       for (const path of commonPaths(grant.nonResourceURLs ?? [], pattern.nonResourceURLs ?? [])) {
         for (const verb of common(grant.verbs, pattern.verbs)) {
           if (this.#may(questionAboutPath({verb, path}, this.#review.asker))) addTo(verbsOf, path, verb);
@@ -119,12 +120,16 @@ class Narrowing {
     }
   }
 
-  /** Of the rules that let something through to requests in a namespace; with "" to those in none. */
-  #patterns(namespace: string): readonly OperationPattern[] {
+  /** Of the rules that let something through to requests in one of the namespaces; "" stands for those in none. */
+  #patterns(namespaces: readonly string[]): readonly OperationPattern[] {
     const {bundle, agent, asker} = this.#review;
-    const {operation} = questionAboutResource({...anything, namespace}, asker);
-    const {allow, requireApproval} = bundle.applicable(agent, operation);
-    return [...allow, ...requireApproval].flatMap(({rule}) => rule.operations);
+    const rules = new Set<LoadedRule>();
+    for (const namespace of namespaces) {
+      const {operation} = questionAboutResource({...anything, namespace}, asker);
+      const {allow, requireApproval} = bundle.applicable(agent, operation);
+      for (const rule of [...allow, ...requireApproval]) rules.add(rule);
+    }
+    return [...rules].flatMap(({rule}) => rule.operations.flatMap(withPodStreams));
   }
 
   /** Those of the names, or [] for any, of which policy may allow it; undefined where there are none. */
@@ -134,11 +139,13 @@ class Narrowing {
     notation: string,
     names: readonly string[],
   ): readonly string[] | undefined {
-    const [resource = '', subresource = ''] = notation.split('/');
-    const namespace = isClusterScoped(group, resource) ? '' : this.#namespace;
+    const [resource = '', sub = ''] = notation.split('/');
+    // RBAC's "*" has the subresources in it.
+    const subresources = notation === '*' ? ['', '*'] : [sub];
+    const asked = {...anything, verb, group, resource, namespace: this.#namespace};
     const may = (name: string) =>
-      this.#may(
-        questionAboutResource({...anything, verb, group, resource, subresource, namespace, name}, this.#review.asker),
+      subresources.some((subresource) =>
+        this.#may(questionAboutResource({...asked, subresource, name}, this.#review.asker)),
       );
     if (names.length === 0) return may('') ? [] : undefined;
     const allowed = names.filter(may);
