@@ -43,10 +43,15 @@ export async function findBinaries<Name extends BinaryName>(
   return found as Readonly<Record<Name, string>>;
 }
 
-/** Where built binaries are kept, outside the work tree and keyed by version. */
+/** kubectl of another version of Kubernetes, as `v1.28.15`; always from the cache. */
+export async function findKubectl(version: string, options: FindBinariesOptions): Promise<string> {
+  const {kubectl} = (await cached(['kubectl'], options, version)) as {readonly kubectl: string};
+  return kubectl;
+}
+
+/** Where what is built or installed for tests is kept, outside the work tree. */
 export function cacheDirectory(env: NodeJS.ProcessEnv): string {
-  const home = env.XDG_CACHE_HOME || path.join(env.HOME || os.homedir(), '.cache');
-  return path.join(home, 'lockkeeper', 'kubernetes', kubernetesVersion);
+  return path.join(env.XDG_CACHE_HOME || path.join(env.HOME || os.homedir(), '.cache'), 'lockkeeper');
 }
 
 async function fromAssets(
@@ -83,10 +88,14 @@ async function requireRecentServer(apiserver: string): Promise<void> {
   }
 }
 
-async function cached(names: readonly BinaryName[], options: FindBinariesOptions): Promise<Binaries> {
-  const directory = cacheDirectory(options.env);
+async function cached(
+  names: readonly BinaryName[],
+  options: FindBinariesOptions,
+  version = kubernetesVersion,
+): Promise<Binaries> {
+  const directory = path.join(cacheDirectory(options.env), 'kubernetes', version);
   if ((await missingIn(directory, names)).length > 0) {
-    await buildBinaries({...options, directory, missing: () => missingIn(directory, names)});
+    await buildBinaries({...options, version, directory, missing: () => missingIn(directory, names)});
   }
   return inDirectory(directory, names);
 }

@@ -2,7 +2,7 @@ import {mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises
 import os from 'node:os';
 import path from 'node:path';
 import {afterEach, beforeEach, expect, test} from '@jest/globals';
-import {type BinaryName, findBinaries} from './binaries.ts';
+import {type BinaryName, findBinaries, findKubectl} from './binaries.ts';
 import {kubernetesGoMod} from './build.ts';
 
 let directory: string;
@@ -69,6 +69,14 @@ test('the version is stamped in, so that clients judge the server rightly', asyn
   const [build] = await builds();
   expect(build).toContain('-X k8s.io/component-base/version.gitVersion=v1.36.3');
   expect(build).toContain('-X k8s.io/component-base/version.gitMinor=36');
+});
+
+test('an older kubectl is kept apart, and says itself which it is', async () => {
+  const kubectl = await findKubectl('v1.28.15', {env, log: (line) => lines.push(line)});
+  expect(kubectl).toBe(path.join(cache(), 'v1.28.15/kubectl'));
+  const [build] = await builds();
+  expect(build).toContain('version.gitVersion=v1.28.15 -X k8s.io/component-base/version.gitMajor=1');
+  expect(await readFile(env.CALLS as string, 'utf8')).toContain('k8s.io/kubernetes@v1.28.15');
 });
 
 test('a failed build gives the last words of Go and leaves neither half a binary nor a lock', async () => {

@@ -11,6 +11,8 @@ export const kubernetesVersion = 'v1.36.3';
 const etcdVersion = 'v3.6.16';
 
 export interface BuildOptions {
+  /** Of Kubernetes; `kubernetesVersion` unless given. */
+  readonly version?: string;
   /** Where the binaries are put, each in one step when it is complete. */
   readonly directory: string;
   /** What is not there yet; asked again once no other process is building. */
@@ -21,20 +23,20 @@ export interface BuildOptions {
 
 /** Builds the missing binaries from their Go modules. Two processes that do so at once build once. */
 export async function buildBinaries(options: BuildOptions): Promise<void> {
-  const {directory, log} = options;
+  const {directory, log, version = kubernetesVersion} = options;
   const go = goCommand(options.env);
   await requireGo(go, await options.missing());
   await mkdir(directory, {recursive: true});
   await withLock(`${directory}.lock`, log, async () => {
     const missing = await options.missing();
     if (missing.length === 0) return;
-    log(`Building ${missing.join(', ')} (${kubernetesVersion}) with Go into ${directory}: once, some minutes.`);
+    log(`Building ${missing.join(', ')} (${version}) with Go into ${directory}: once, some minutes.`);
     await removeRemains(directory);
     const work = await mkdtemp(path.join(directory, '.build-'));
     try {
       for (const name of missing) {
         log(`Building ${name}...`);
-        await (name === 'etcd' ? buildEtcd(go, work) : buildKubernetes(go, work, name));
+        await (name === 'etcd' ? buildEtcd(go, work) : buildKubernetes(go, work, name, version));
         await rename(path.join(work, name), path.join(directory, name));
       }
     } finally {
@@ -76,16 +78,16 @@ async function requireGo(go: Go, missing: readonly BinaryName[]): Promise<void> 
   }
 }
 
-async function buildKubernetes(go: Go, work: string, name: BinaryName): Promise<void> {
+async function buildKubernetes(go: Go, work: string, name: BinaryName, version: string): Promise<void> {
   const module = path.join(work, 'kubernetes-module');
   await mkdir(module, {recursive: true});
   await runGo(name, async () => {
-    const downloaded = await go(module, ['mod', 'download', '-json', `k8s.io/kubernetes@${kubernetesVersion}`]);
+    const downloaded = await go(module, ['mod', 'download', '-json', `k8s.io/kubernetes@${version}`]);
     const {GoMod} = JSON.parse(downloaded) as {GoMod: string};
-    await writeFile(path.join(module, 'go.mod'), kubernetesGoMod(await readFile(GoMod, 'utf8')));
+    await writeFile(path.join(module, 'go.mod'), kubernetesGoMod(await readFile(GoMod, 'utf8'), version));
     // Without the version stamped in, clients take the server for v0.0.0 and misjudge what it can do.
-    const [major, minor] = kubernetesVersion.slice(1).split('.');
-    const stamps = {gitVersion: kubernetesVersion, gitMajor: major, gitMinor: minor};
+    const [major, minor] = version.slice(1).split('.');
+    const stamps = {gitVersion: version, gitMajor: major, gitMinor: minor};
     const flags = Object.entries(stamps).map(([key, value]) => `-X k8s.io/component-base/version.${key}=${value}`);
     await go(module, build(path.join(work, name), `k8s.io/kubernetes/cmd/${name}`, flags));
   });
@@ -109,20 +111,17 @@ function build(output: string, packagePath: string, linkerFlags: readonly string
  * A go.mod from which `k8s.io/kubernetes` builds as a dependency: its own go.mod replaces every staging module by a
  * folder of its repository, and `replace` has no effect in a dependency.
  */
-export function kubernetesGoMod(goMod: string): string {
+export function kubernetesGoMod(goMod: string, version = kubernetesVersion): string {
   const goVersion = /^go (\S+)$/m.exec(goMod)?.[1];
   const staging = [...goMod.matchAll(/^\s*(?:replace )?(k8s\.io\/\S+) => \.\/staging\//gm)].map((match) => match[1]);
   if (goVersion === undefined || staging.length === 0) {
-    throw new ClusterError(
-      'BuildFailed',
-      `The go.mod of k8s.io/kubernetes ${kubernetesVersion} names no staging module.`,
-    );
+    throw new ClusterError('BuildFailed', `The go.mod of k8s.io/kubernetes ${version} names no staging module.`);
   }
-  const stagingVersion = kubernetesVersion.replace(/^v1\./, 'v0.');
+  const stagingVersion = version.replace(/^v1\./, 'v0.');
   return [
     'module lockkeeper.dev/cluster',
     `go ${goVersion}`,
-    `require k8s.io/kubernetes ${kubernetesVersion}`,
+    `require k8s.io/kubernetes ${version}`,
     ...staging.map((name) => `replace ${name} => ${name} ${stagingVersion}`),
     '',
   ].join('\n');
