@@ -11,13 +11,18 @@ const reason = await nodeUnavailable();
  * where `LOCKKEEPER_REQUIRE_NODE` is set they fail.
  */
 export function describeWithNode(name: string, tests: () => void): void {
-  if (reason === undefined) {
+  describeUnless(reason, name, tests);
+}
+
+/** `describe` for tests that cannot run here for a reason, which is told in the same way; as usual where there is none. */
+export function describeUnless(cannot: string | undefined, name: string, tests: () => void): void {
+  if (cannot === undefined) {
     describe(name, tests);
   } else if (process.env[requireNodeVariable]) {
     test(name, () => {
-      throw new Error(reason);
+      throw new Error(cannot);
     });
   } else {
-    describe.skip(`${name} (skipped: ${reason})`, tests);
+    describe.skip(`${name} (skipped: ${cannot})`, tests);
   }
 }
