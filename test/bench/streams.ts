@@ -4,7 +4,7 @@
  */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtemp, readFile, rm} from 'node:fs/promises';
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import * as http2 from 'node:http2';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,6 +14,8 @@ import {WebSocket} from 'ws';
 import {startPod} from '../cluster/node/pod.ts';
 import {startCluster} from '../cluster/start.ts';
 import {type Environment, startEnvironment} from '../environment/environment.ts';
+import {LockkeeperProcess} from '../environment/process.ts';
+import {freePorts} from '../freeports.ts';
 import {agentToken} from './agenttoken.ts';
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
 import type {Target} from './load.ts';
@@ -33,6 +35,8 @@ const watchesEach = 10;
 const keystrokes = 300;
 const events = 20;
 const namespace = 'bench';
+/** As in the image. */
+const nodeFlags = ['--max-semi-space-size=2'];
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -55,8 +59,7 @@ try {
     agents: [agent],
     tokenLifetimeSeconds: 3600,
     built: true,
-    // As in the image.
-    gatewayNodeFlags: ['--max-semi-space-size=2'],
+    gatewayNodeFlags: nodeFlags,
     proxyFlags: ['--log-level=error', '--maximum-requests-in-flight=20000'],
   });
   await seed();
@@ -78,7 +81,9 @@ try {
   say(
     `Node ${process.version}, ${os.cpus()[0]?.model ?? 'unknown CPU'}, ${os.cpus().length} cores, Linux ${os.release()}.`,
   );
-  await throughput([direct, gateway]);
+  const unrecorded = await startUnrecorded(environment, gateway);
+  await throughput([direct, gateway, unrecorded.way]);
+  await unrecorded.process.stop();
   await latency([direct, gateway]);
   await manyWatches([direct, gateway]);
 } finally {
@@ -95,23 +100,47 @@ async function throughput(ways: readonly Way[]): Promise<void> {
   for (const transport of ['WebSocket', 'SPDY']) {
     for (const direction of ['output', 'input']) {
       const rates = new Map<Way, number[]>(ways.map((way) => [way, []]));
-      const cpu: number[] = [];
+      const cpu = new Map<Way, number[]>(ways.map((way) => [way, []]));
       for (let round = 0; round <= rounds; round++) {
         for (const way of ways) {
           const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
           const seconds = await transfer(way, transport, direction);
           if (round === 0) continue;
           rates.get(way)?.push(megabytes / seconds);
-          if (way.pid !== undefined) cpu.push(((cpuSeconds(way.pid) - before) * 1000) / megabytes);
+          if (way.pid !== undefined) cpu.get(way)?.push(((cpuSeconds(way.pid) - before) * 1000) / megabytes);
         }
       }
-      for (const [{name, pid}, taken] of rates) {
+      for (const [way, taken] of rates) {
         const spread = `${Math.min(...taken).toFixed(0)}–${Math.max(...taken).toFixed(0)}`;
-        const used = pid === undefined ? '–' : median(cpu).toFixed(1);
-        say(`| ${name} | ${transport} | ${direction} | ${median(taken).toFixed(0)} (${spread}) | ${used} |`);
+        const used = way.pid === undefined ? '–' : median(cpu.get(way) ?? []).toFixed(1);
+        say(`| ${way.name} | ${transport} | ${direction} | ${median(taken).toFixed(0)} (${spread}) | ${used} |`);
       }
     }
   }
+}
+
+/** The same gateway without recordings: what they cost is the difference. */
+async function startUnrecorded(running: Environment, gateway: Way): Promise<{way: Way; process: LockkeeperProcess}> {
+  const [port, metricsPort] = await freePorts();
+  const process = LockkeeperProcess.start(
+    'unrecorded',
+    'dist/proxy/main.js',
+    [
+      ...running.gatewayFlags,
+      `--listen-address=127.0.0.1:${port}`,
+      `--metrics-address=127.0.0.1:${metricsPort}`,
+      `--audit-log-file=${path.join(directory, 'unrecorded-audit.log')}`,
+      '--proxy-id=unrecorded',
+    ],
+    path.join(directory, 'unrecorded.log'),
+    [...nodeFlags, '--import', path.join(import.meta.dirname, 'unrecorded.mjs')],
+  );
+  await process.ready(metricsPort);
+  const origin = `https://127.0.0.1:${port}`;
+  const kubeconfig = path.join(directory, 'unrecorded.kubeconfig');
+  await writeFile(kubeconfig, (await readFile(gateway.kubeconfig, 'utf8')).replaceAll(running.gatewayURL, origin));
+  const way = {name: 'lockkeeper, not recording', kubeconfig, target: {...gateway.target, origin}, pid: process.pid};
+  return {way, process};
 }
 
 /** Seconds that it takes. */

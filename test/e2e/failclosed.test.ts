@@ -7,8 +7,9 @@ import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
 import {createAuthority, issueCertificate} from '../cluster/certificates.ts';
 import {root, rootNamespace} from '../environment/environment.ts';
 import {eventually} from '../eventually.ts';
+import {freePorts} from '../freeports.ts';
 import {AgentClient, type Answer, collect} from './client.ts';
-import {allowEverything, configMap, type FurtherProxy, freePorts, namespace, Stack} from './stack.ts';
+import {allowEverything, configMap, type FurtherProxy, namespace, Stack} from './stack.ts';
 import {Upstream} from './upstream.ts';
 
 jest.setTimeout(120_000);

@@ -7,8 +7,9 @@ import {residentMegabytes} from '../bench/cpu.ts';
 import {describeWithNode} from '../cluster/node/describe.ts';
 import {startPod} from '../cluster/node/pod.ts';
 import {eventually} from '../eventually.ts';
+import {freePorts} from '../freeports.ts';
 import {type PodStreamTransport, podStreamTransports, Session, type SessionOptions} from './session.ts';
-import {type AuditEvent, allowEverything, freePorts, namespace, Stack} from './stack.ts';
+import {type AuditEvent, allowEverything, namespace, Stack} from './stack.ts';
 
 jest.setTimeout(120_000);
 

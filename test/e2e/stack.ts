@@ -1,7 +1,6 @@
 import {execFile} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {mkdtemp, readFile, rm} from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';
@@ -13,6 +12,7 @@ import {type Environment, rootNamespace, startEnvironment} from '../environment/
 import type {IssuerClient} from '../environment/issuer.ts';
 import {LockkeeperProcess} from '../environment/process.ts';
 import {eventually} from '../eventually.ts';
+import {freePorts} from '../freeports.ts';
 import {AgentClient} from './client.ts';
 
 const run = promisify(execFile);
@@ -225,18 +225,6 @@ export function allowEverything(): AgentAccessPolicySpec {
 
 export function configMap(name: string, data: Readonly<Record<string, string>> = {}) {
   return {apiVersion: 'v1', kind: 'ConfigMap', metadata: {name, namespace}, data};
-}
-
-/** Two ports of 127.0.0.1 that nobody listens on. */
-export async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [net.createServer(), net.createServer()] as const;
-  const port = (server: net.Server) =>
-    new Promise<number>((resolve) => {
-      server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port));
-    });
-  const ports = [await port(servers[0]), await port(servers[1])] as const;
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Runs the exec credential plugin that a kubeconfig names, as kubectl does. */

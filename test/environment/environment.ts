@@ -1,9 +1,9 @@
 import {mkdir, writeFile} from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {stringify} from 'yaml';
 import {type CertificatePair, createAuthority, issueCertificate} from '../cluster/certificates.ts';
+import {freePorts} from '../freeports.ts';
 import type {ClusterAccess} from './access.ts';
 import type {IssuerClient, IssuerConfiguration} from './issuer.ts';
 import {LockkeeperProcess} from './process.ts';
@@ -300,19 +300,4 @@ function authenticationConfiguration(cluster: ClusterAccess, issuerURL: string, 
       },
     ],
   });
-}
-
-async function freePorts(): Promise<[number, number, number, number, number]> {
-  const servers = Array.from({length: 5}, () => net.createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as [number, number, number, number, number];
 }
