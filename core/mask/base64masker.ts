@@ -109,7 +109,7 @@ export class Base64Masker implements Masker {
     let at = 0;
     while (at < chunk.length || final) {
       const start = this.#wordStart ?? nextWord(chunk, at);
-      const end = wordEnd(chunk, Math.max(start, at));
+      const end = wordEnd(chunk, Math.max(start, at), chunk.length);
       if (this.#hidden) this.#hide(at, end);
       else if (this.#wordStart !== undefined || start < end) this.#decodeWord(start, end);
       if (end === chunk.length && !final) return;
@@ -217,17 +217,16 @@ function nextWord(chunk: Buffer, from: number): number {
     while (start > clear && IN_WORD[chunk[start - 1] as number] === 1) start--;
     if (probe === chunk.length - 1) return start;
     if (start <= probe) {
-      const end = wordEnd(chunk, probe);
+      const end = wordEnd(chunk, probe, Math.min(start + SHORTEST_WORD_CHARACTERS, chunk.length));
       if (end === chunk.length || end - start >= SHORTEST_WORD_CHARACTERS) return start;
       clear = end;
     } else clear = probe + 1;
   }
 }
 
-/** The end of the word that `from` stands in. */
-function wordEnd(chunk: Buffer, from: number): number {
-  const {length} = chunk;
+/** The end of the word that `from` stands in, or `limit` if it goes on. */
+function wordEnd(chunk: Buffer, from: number, limit: number): number {
   let end = from;
-  while (end < length && IN_WORD[chunk[end] as number] === 1) end++;
+  while (end < limit && IN_WORD[chunk[end] as number] === 1) end++;
   return end;
 }

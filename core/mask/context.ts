@@ -1,4 +1,5 @@
 import {QUOTE} from './bytes.ts';
+import {PAN_MAXIMUM_DIGITS} from './pan.ts';
 import type {StreamWindow} from './window.ts';
 
 /** Looked at before the digits: the name of what they are, and, where that is of interest, the members before it. */
@@ -33,7 +34,8 @@ export function isServerField(window: StreamWindow, start: number, end: number, 
   const name = window.text(start - NAME_BYTES, start);
   if (name.endsWith(CONTINUE_TOKEN)) return true;
   if (end - start === ACCOUNT_DIGITS && BEFORE_ACCOUNT.test(name)) return true;
-  const isString = window.byteAt(start - 1) === QUOTE && window.byteAt(end) === QUOTE;
+  const isPlain = end - start <= PAN_MAXIMUM_DIGITS;
+  const isString = isPlain && window.byteAt(start - 1) === QUOTE && window.byteAt(end) === QUOTE;
   if (!json || !isString || !name.includes(RESOURCE_VERSION_NAME)) return false;
   return RESOURCE_VERSION.test(window.text(start - MEMBERS_BYTES, start));
 }
