@@ -194,16 +194,18 @@ describe('an agent cannot say who it is but by its token', () => {
     expect(answer.slice(0, 12)).toBe('HTTP/1.1 400');
   });
 
-  test('the token of a websocket counts as one, and not beside another', async () => {
-    // Pitfall 21.
+  test('pitfall 21: the token of a websocket counts as one, and not beside another', async () => {
     const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(stack.token).toString('base64url')}`;
     const headers = {
       connection: 'Upgrade',
       upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
       'sec-websocket-protocol': `v5.channel.k8s.io, ${protocol}`,
     };
-    const exec = `/api/v1/namespaces/${namespace}/pods/web/exec?command=id`;
-    expect((await stack.client({token: undefined}).call(exec, {headers})).status).toBe(501);
+    const exec = `/api/v1/namespaces/${namespace}/pods/absent/exec?command=id&stdout=true`;
+    const answer = await stack.client({token: undefined}).call(exec, {headers});
+    expect([answer.status, answer.failure.message]).toEqual([404, 'pods "absent" not found']);
     expect((await stack.agent.call(exec, {headers})).status).toBe(401);
   });
 

@@ -1,3 +1,4 @@
+import type {OutgoingHttpHeaders} from 'node:http';
 import {Readable} from 'node:stream';
 import {BinaryWriter, WireType} from '@bufbuild/protobuf/wire';
 import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
@@ -53,14 +54,25 @@ async function arrivals(path: string) {
   return (await stack.arrived()).filter(({requestURI}) => requestURI.startsWith(path));
 }
 
+/** What a client says who opens a stream, by the protocol that it upgrades to. */
+const handshakes: Readonly<Record<string, OutgoingHttpHeaders>> = {
+  websocket: {
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    'sec-websocket-protocol': 'v5.channel.k8s.io',
+  },
+  'SPDY/3.1': {'x-stream-protocol-version': 'v4.channel.k8s.io'},
+};
+
+// There is no node here: streams into pods that run are tried in test/node.
 describe('upgrades', () => {
   test.each([
     ['exec', ['exec', 'web', '--', 'id']],
     ['port-forward', ['port-forward', 'pod/web', '18080:80']],
-  ])('kubectl %s, allowed by policy, is told that streams are not carried yet', async (_verb, args) => {
+  ])('kubectl %s, allowed by policy, hears what the API server has against it', async (_verb, args) => {
     const {code, stderr} = await stack.kubectl(args);
     expect(code).not.toBe(0);
-    expect(stderr).toContain('cannot record and mask yet');
+    expect(stderr).toContain('pod web does not have a host assigned');
   });
 
   test('kubectl attach, denied by policy, is told so', async () => {
@@ -70,17 +82,23 @@ describe('upgrades', () => {
   });
 
   test.each([
-    ['SPDY/3.1', 'POST', 501, `${pod}/exec?command=id&stdout=true`],
-    ['websocket', 'GET', 501, `${pod}/exec?command=id&stdout=true`],
-    ['websocket', 'GET', 501, `${pod}/portforward?ports=80`],
-    ['websocket', 'GET', 403, `${pod}/attach?stdout=true`],
-    ['SPDY/3.1', 'POST', 403, `${pod}/attach?stdout=true`],
+    ['SPDY/3.1', 'POST', 400, `${pod}/exec?command=id&stdout=true`, 'does not have a host assigned'],
+    ['websocket', 'GET', 400, `${pod}/exec?command=id&stdout=true`, 'does not have a host assigned'],
+    ['websocket', 'GET', 403, `${pod}/attach?stdout=true`, 'Ask for exec instead.'],
+    ['SPDY/3.1', 'POST', 403, `${pod}/attach?stdout=true`, 'Ask for exec instead.'],
     // A watch can be had as a websocket too.
-    ['websocket', 'GET', 501, `${configMaps}?watch=1`],
-  ])('%s by %s: %i', async (protocol, method, code, path) => {
-    const answer = await stack.agent.call(path, {method, headers: {connection: 'Upgrade', upgrade: protocol}});
+    ['websocket', 'GET', 501, `${configMaps}?watch=1`, 'would become a stream'],
+  ])('%s by %s: %i', async (protocol, method, code, path, message) => {
+    const headers = {connection: 'Upgrade', upgrade: protocol, ...handshakes[protocol]};
+    const answer = await stack.agent.call(path, {method, headers});
     expect(answer.status).toBe(code);
-    expect(answer.failure.message).not.toBe('');
+    expect(answer.failure.message).toContain(message);
+  });
+
+  test.each(['websocket', 'SPDY/3.1'])('half a handshake of %s is refused', async (protocol) => {
+    const headers = {connection: 'Upgrade', upgrade: protocol};
+    const answer = await stack.agent.call(`${pod}/exec?command=id&stdout=true`, {headers});
+    expect([answer.status, answer.failure.reason]).toEqual([400, 'BadRequest']);
   });
 
   test('exec without an upgrade runs nothing', async () => {
@@ -88,19 +106,24 @@ describe('upgrades', () => {
     expect(answer.status).toBeGreaterThanOrEqual(400);
   });
 
-  test('nothing that follows a refused upgrade on its connection is read', async () => {
-    // Pitfall 20: were the connection handed to the upstream, this would go past every check.
-    const head = 'Host: gateway\nAuthorization: Bearer {token}\n';
-    const answer = await stack.agent.raw(
-      `GET ${pod}/exec?command=id HTTP/1.1\n${head}Connection: Upgrade\nUpgrade: websocket\n\n` +
-        `GET ${pod}/attach HTTP/1.1\n${head}Connection: close\n\n`,
-    );
-    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 501']);
-    expect(answer).toContain('Connection: close');
-  });
+  test.each(Object.entries(handshakes))(
+    'pitfall 20: nothing that follows a refused upgrade to %s on its connection is read',
+    async (protocol, handshake) => {
+      // Were the connection handed to the upstream, this would go past every check.
+      const head = 'Host: gateway\nAuthorization: Bearer {token}\n';
+      const headers = Object.entries(handshake).map(([name, value]) => `${name}: ${value}\n`);
+      const answer = await stack.agent.raw(
+        `GET ${pod}/exec?command=id&stdout=true HTTP/1.1\n${head}Connection: Upgrade\nUpgrade: ${protocol}\n` +
+          `${headers.join('')}\nGET ${pod}/attach HTTP/1.1\n${head}Connection: close\n\n`,
+      );
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400']);
+      expect(answer.toLowerCase()).toContain('connection: close');
+      expect(answer).toContain('does not have a host assigned');
+    },
+  );
 
-  test('nothing of it reached the API server', async () => {
-    const streams = (await arrivals(pod)).filter(({requestURI}) => /attach|portforward/.test(requestURI));
+  test('nothing of what policy denies reached the API server', async () => {
+    const streams = (await arrivals(pod)).filter(({requestURI}) => requestURI.includes('attach'));
     expect(streams).toEqual([]);
   });
 });
