@@ -136,7 +136,7 @@ class RelayServer {
     this.ends.push(await relay.done);
   }
 
-  #command(sides: Omit<Parameters<typeof relayCommandOverWebSocket>[0], 'session'>): StreamRelay {
+  #command(sides: Omit<Parameters<typeof relayCommandOverWebSocket>[0], 'session' | 'stdin'>): StreamRelay {
     const session = new PlayedCommand();
     this.sessions.push(session);
     return relayCommandOverWebSocket({...sides, session, stdin: true});
