@@ -1,0 +1,98 @@
+import type {FieldPath} from './plan.ts';
+
+/** A path, and what is to be known of the values that it leads to: bits of the caller's own. */
+export interface MarkedPath {
+  readonly path: FieldPath;
+  readonly marks: number;
+}
+
+/** In what an object can come: by itself, in a list, a watch event, a table, or a table in a watch event. */
+const WRAPPERS: readonly FieldPath[] = [
+  [],
+  ['items', '*'],
+  ['object'],
+  ['rows', '*', 'object'],
+  ['object', 'rows', '*', 'object'],
+];
+
+/** What is known behind a path; shared by all paths that begin alike. */
+class Node {
+  marks = 0;
+  readonly members = new Map<string, Node>();
+  /** Any member, any element. */
+  any: Node | undefined;
+
+  add(path: FieldPath, marks: number): void {
+    let node: Node = this;
+    for (const name of path) {
+      const next = (name === '*' ? node.any : node.members.get(name)) ?? new Node();
+      if (name === '*') node.any = next;
+      else node.members.set(name, next);
+      node = next;
+    }
+    node.marks |= marks;
+  }
+}
+
+/**
+ * A place in a JSON document, as far as the paths tell places apart: all nodes that one may be at. Places are made the
+ * first time that somebody goes there, and are few, as there are few names in the paths.
+ */
+export class Place {
+  /** Of the values here. */
+  readonly marks: number;
+  /** Of values one level further in, whatever they are called. */
+  readonly memberMarks: number;
+  /** Whether any path ends here or further in. */
+  readonly matters: boolean;
+  /** Whether it matters here what a member is called. */
+  readonly hasNames: boolean;
+  readonly #nodes: readonly Node[];
+  readonly #named: ReadonlySet<string>;
+  readonly #members = new Map<string, Place>();
+  #other: Place | undefined;
+
+  constructor(nodes: readonly Node[]) {
+    this.#nodes = nodes;
+    const next = nodes.flatMap(({members, any}) => [...members.values(), ...(any === undefined ? [] : [any])]);
+    this.#named = new Set(nodes.flatMap(({members}) => [...members.keys()]));
+    this.marks = union(nodes);
+    this.memberMarks = union(next);
+    this.matters = this.marks !== 0 || next.length > 0;
+    this.hasNames = this.#named.size > 0;
+  }
+
+  member(name: string): Place {
+    if (!this.#named.has(name)) return this.other;
+    let place = this.#members.get(name);
+    if (place === undefined) {
+      const nodes = this.#nodes.flatMap(({members, any}) => [members.get(name), any]);
+      place = new Place(nodes.filter((node) => node !== undefined));
+      this.#members.set(name, place);
+    }
+    return place;
+  }
+
+  /** Any element, and any member that no path names. */
+  get other(): Place {
+    if (!this.matters) return this;
+    this.#other ??= new Place(this.#nodes.flatMap(({any}) => any ?? []));
+    return this.#other;
+  }
+}
+
+function union(nodes: readonly Node[]): number {
+  return nodes.reduce((marks, node) => marks | node.marks, 0);
+}
+
+/**
+ * Where documents begin that hold objects, in one of the ways in which Kubernetes gives them. Which it is stands in
+ * them, but not always first; so all are expected, and the paths hold for each.
+ */
+export function placeOfDocuments(paths: Iterable<MarkedPath>): Place {
+  const root = new Node();
+  for (const {path, marks} of paths) {
+    for (const wrapper of WRAPPERS) root.add([...wrapper, ...path], marks);
+  }
+  return new Place([root]);
+}
