@@ -40,7 +40,8 @@ describeWithNode('two clusters with a node at once', () => {
     const [one, other] = clusters as [StartedCluster, StartedCluster];
     const left = nodeTraces(one.dataDirectory);
     expect(left()).not.toMatchObject(nothing);
-    expect(left().processes.join('\n')).toMatch(/containerd-shim.*sleep 2147483647/s);
+    const running = left().processes.join('\n');
+    for (const process of ['containerd-shim', 'sleep 2147483647']) expect(running).toContain(process);
     expect(left().links).toHaveLength(1);
     await one.stop();
     expect(left()).toEqual(nothing);
