@@ -42,8 +42,8 @@ export interface AgentAccessPolicySpec {
    */
   rules?: Rule[];
   /**
-   * What is masked in the responses that the agents get. The masking of every policy that applies is
-   * combined.
+   * What is masked in the answers that the agents get. The masking of every policy that applies is
+   * combined: where entries differ, what hides more holds.
    */
   masking?: MaskingEntry[];
   /**
@@ -108,6 +108,13 @@ export interface Rule {
    * Shown to the agent when the rule refuses or holds its call. Say what to do instead.
    */
   message?: string;
+  /**
+   * What the rule permits is shown to the agent unmasked; the record of it stays masked. In the root
+   * namespace that lifts the masking of all policies, in any other namespace that of its own policies
+   * alone. The policy must name its subjects. Where several Allow rules match, one that lifts masking
+   * counts; of several RequireApproval rules, all must.
+   */
+  unmasked?: boolean;
   approval?: Approval;
 }
 /**
@@ -211,14 +218,124 @@ export interface Approval {
  */
 export interface MaskingEntry {
   /**
-   * Names the entry in the audit log. Unique in the policy.
+   * Names the entry in refusals. Unique in the policy.
    */
   name: string;
   /**
-   * PAN finds payment card numbers by issuer range, length and check digit, and leaves their last four
-   * digits.
+   * PAN finds payment card numbers by issuer range, length and check digit. TrackData finds track 1 and
+   * 2 of magnetic stripes, CardVerificationCode the codes and PIN blocks beside a name that says so;
+   * both are hidden whole. Regex hides what a pattern matches. Field hides members of objects, whatever
+   * they hold.
    */
-  detector: 'PAN';
+  detector: 'PAN' | 'TrackData' | 'CardVerificationCode' | 'Regex' | 'Field';
+  /**
+   * The digits of a card number that stay readable. PAN only; absent: LastFour. Of several entries the
+   * one that shows least holds.
+   */
+  show?: 'None' | 'LastFour' | 'FirstSixLastFour';
+  /**
+   * Also look for card numbers inside of digit runs that are longer than any card. PAN only. Finds
+   * numbers that were written without a gap, and more that are none.
+   */
+  longDigitRuns?: boolean;
+  /**
+   * A card number in an answer that the entry covers is unexpected: it is masked, and reported by the
+   * annotation lockkeeper.dev/pan-unexpected, a metric and a log line. PAN only; exempt the namespaces
+   * and resources where card numbers belong.
+   */
+  unexpected?: boolean;
+  /**
+   * Encodings to look into. Base64: in every string and every line of text; the data of Secrets and
+   * binaryData are decoded in any case. Holds for all detectors of the answer; not with Field.
+   */
+  decode?: 'Base64'[];
+  /**
+   * What a Regex entry hides. Required with Regex, not allowed otherwise.
+   */
+  regex?: {
+    /**
+     * A regular expression in RE2 syntax, matched within one JSON string or one line of text. Each match
+     * is overwritten with asterisks.
+     */
+    pattern: string;
+  };
+  /**
+   * What a Field entry hides. Required with Field, not allowed otherwise.
+   */
+  field?: {
+    /**
+     * The resources, with all of their subresources; any one matches.
+     */
+    resources: FieldResources[];
+    /**
+     * Members, by path from the root of the object, such as data.* or spec.containers[*].env[*].value. "*"
+     * is any member or element; a name with other characters than letters, digits, "_" and "-" is quoted,
+     * as in metadata.annotations["example.com/card"].
+     */
+    paths: string[];
+    /**
+     * Mask overwrites the value at equal length. Remove leaves the member out, so that the answer gets
+     * shorter; of several entries Remove holds.
+     */
+    action?: 'Mask' | 'Remove';
+  };
+  /**
+   * Where the entry does not apply. In each exemption everything that is given must match; with fields,
+   * the entry applies but for those members.
+   */
+  exemptions?: MaskingExemption[];
+}
+/**
+ * Resources by API group and name; both must match.
+ */
+export interface FieldResources {
+  /**
+   * API groups without a version, such as apps. "" is the core group (pods, secrets, ...). "*" alone for
+   * all.
+   */
+  apiGroups: string[];
+  /**
+   * Plural, lower-case resource names without a subresource, such as pods. "*" alone for all.
+   */
+  resources: string[];
+}
+/**
+ * Answers, or members of them, that the entry leaves alone.
+ */
+export interface MaskingExemption {
+  /**
+   * Namespaces that the request targets: exact names, or a prefix with a trailing "*". Never matches
+   * cluster scope, nor an answer that spans namespaces.
+   */
+  namespaces?: string[];
+  /**
+   * The resources; any one matches.
+   */
+  resources?: ExemptResources[];
+  /**
+   * Members, by path from the root of the object as in field.paths, into which the detector does not
+   * look. Not with Field, nor with unexpected.
+   */
+  fields?: string[];
+}
+/**
+ * Resources by API group, name and subresource; all must match.
+ */
+export interface ExemptResources {
+  /**
+   * API groups without a version, such as apps. "" is the core group (pods, secrets, ...). "*" alone for
+   * all.
+   */
+  apiGroups: string[];
+  /**
+   * Plural, lower-case resource names without a subresource, such as pods. "*" alone for all.
+   */
+  resources: string[];
+  /**
+   * Absent or empty: the resource itself only. Otherwise these subresources only, such as log; "" names
+   * the resource itself. "*" alone: all of them.
+   */
+  subresources?: string[];
 }
 /**
  * What the operator found. Written by the operator alone.

@@ -1,10 +1,14 @@
 import {describe, expect, test} from '@jest/globals';
+import {cardsPlan} from '../../test/maskplan.ts';
 import type {Allowed, ApprovalRequirement, Denied, NeedsApproval} from '../policy/decision.ts';
 import {auditApproved, auditDecision} from './decision.ts';
 
 const obligations = {
-  masking: [],
+  masking: undefined,
   maskingRefusal: undefined,
+  recordMasking: cardsPlan,
+  unmasked: false,
+  panUnexpected: false,
   auditLevel: 'Metadata' as const,
   recordInput: false,
   dryRun: [],
@@ -28,6 +32,7 @@ function requirement(rule: string, error?: string): ApprovalRequirement {
     policyNamespace: 'a',
     policyName: 'p',
     policyGeneration: 1,
+    unmasked: false,
     approval: {
       approvers: {groups: [], users: []},
       count: 1,

@@ -1,19 +1,30 @@
 import {Base64Masker} from './base64masker.ts';
 import {mayHaveDigits} from './characters.ts';
+import {MaskError} from './error.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {PanMasker} from './panmasker.ts';
+import type {MaskPlan} from './plan.ts';
+import {unsupported} from './supported.ts';
 
 export interface MaskerOptions {
   readonly mediaType: MaskMediaType;
+  /** What is hidden; without one card numbers are, but for the last four digits. */
+  readonly plan?: MaskPlan;
   /** Also look into words of base64, as the values of a Secret's `data` are. */
   readonly base64?: boolean;
 }
 
-/** A masker for one stream of bytes in UTF-8. */
-export function createMasker({mediaType, base64 = false}: MaskerOptions): Masker {
+/**
+ * A masker for one stream of bytes in UTF-8.
+ *
+ * @throws {MaskError} where the plan asks for what no masker can do
+ */
+export function createMasker({mediaType, plan, base64 = false}: MaskerOptions): Masker {
+  const lacking = plan && unsupported(plan);
+  if (lacking !== undefined) throw new MaskError('NotMaskable', lacking);
   const masker = new PanMasker(mediaType);
-  return base64 ? new Base64Masker(masker, mediaType) : masker;
+  return base64 || plan?.decodeBase64 ? new Base64Masker(masker, mediaType) : masker;
 }
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */

@@ -1,6 +1,12 @@
 /** What was masked, counted by detector. No digit of what was found is kept. */
 export interface MaskCounts {
   PAN: number;
+  TrackData?: number;
+  CardVerificationCode?: number;
+  Regex?: number;
+  Field?: number;
+  /** In JSON the PANs by the name of the member that they stood in, of this stream alone, as long as there are few names. */
+  panFields?: ReadonlyMap<string, number>;
 }
 
 /** How the bytes are to be read: JSON (one document or many, as in a watch), or text (logs, the output of exec). */

@@ -1,4 +1,5 @@
 import type {Approval, OperationPattern, RuleCondition, Subject} from '../api/agentaccesspolicy.ts';
+import type {MaskingSource} from '../mask/compileplan.ts';
 
 export const bundleSchemaVersion = 1;
 
@@ -33,6 +34,8 @@ export interface BundleRule {
   readonly operations: readonly OperationPattern[];
   readonly conditions: readonly RuleCondition[];
   readonly message: string;
+  /** What the rule permits is shown unmasked. Never with Deny. */
+  readonly unmasked?: boolean;
   /** Only for RequireApproval; defaults filled in, durations in seconds. */
   readonly approval?: BundleApproval;
 }
@@ -45,8 +48,26 @@ export interface BundleApproval {
   readonly waitSeconds: number;
 }
 
-/** A detector that the proxy does not know makes the responses it would cover refused, not the bundle rejected. */
-export interface BundleMasking {
+/** An entry that the proxy cannot honour makes the responses it would cover refused, not the bundle rejected. */
+export interface BundleMasking extends MaskingSource {
   readonly name: string;
-  readonly detector: string;
+  readonly field?: MaskingSource['field'] & {readonly resources: readonly BundleResources[]};
+  readonly exemptions?: readonly BundleExemption[];
+}
+
+export interface BundleResources {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+}
+
+/** What is given must match; what is left out, or empty, matches all. */
+export interface BundleExemption {
+  readonly namespaces?: readonly string[];
+  readonly resources?: readonly (BundleResources & {readonly subresources?: readonly string[]})[];
+  readonly fields?: readonly string[];
+}
+
+/** `namespace/name`. */
+export function policyKey(policy: {readonly namespace: string; readonly name: string}): string {
+  return `${policy.namespace}/${policy.name}`;
 }

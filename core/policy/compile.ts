@@ -1,9 +1,17 @@
-import type {AgentAccessPolicy, Approval, Rule} from '../api/agentaccesspolicy.ts';
-import {type Bundle, type BundleApproval, type BundlePolicy, type BundleRule, bundleSchemaVersion} from './bundle.ts';
+import type {AgentAccessPolicy, Approval, MaskingEntry, Rule} from '../api/agentaccesspolicy.ts';
+import {
+  type Bundle,
+  type BundleApproval,
+  type BundleMasking,
+  type BundlePolicy,
+  type BundleRule,
+  bundleSchemaVersion,
+  policyKey,
+} from './bundle.ts';
 import {durationSeconds} from './duration.ts';
 import {ExpressionEnvironment, ExpressionError} from './expression.ts';
 import {bundleHash} from './hash.ts';
-import {isKnownDetector, policyKey} from './loadedbundle.ts';
+import {loadMasking} from './masking.ts';
 
 export interface CompiledPolicies {
   readonly bundle: Bundle;
@@ -68,14 +76,6 @@ function compilePolicy({metadata, spec}: AgentAccessPolicy, context: Context): B
   const namespace = metadata?.namespace ?? '';
   const {enforcementMode, subjects, rules, masking, audit, ...unknown} = spec;
   reportUnknown(unknown, 'spec', context);
-  for (const [index, {detector}] of (masking ?? []).entries()) {
-    if (!isKnownDetector(detector)) {
-      context.report(
-        `spec.masking[${index}].detector`,
-        `unknown detector ${JSON.stringify(detector)}; responses that it would cover are refused`,
-      );
-    }
-  }
   return {
     ...unknown,
     namespace,
@@ -85,14 +85,24 @@ function compilePolicy({metadata, spec}: AgentAccessPolicy, context: Context): B
     enforcementMode: enforcementMode ?? defaults.enforcementMode,
     subjects,
     rules: (rules ?? []).map((rule, index) => compileRule(rule, namespace, `spec.rules[${index}]`, context)),
-    masking: (masking ?? []).map(({name, detector}) => ({name, detector})),
+    masking: (masking ?? []).map((entry, index) => compileEntry(entry, `spec.masking[${index}]`, context)),
     auditLevel: audit?.level ?? defaults.auditLevel,
     recordInput: audit?.recordInput ?? defaults.recordInput,
   };
 }
 
+function compileEntry(entry: MaskingEntry, path: string, context: Context): BundleMasking {
+  const {name, detector, show, longDigitRuns, unexpected, decode, regex, field, exemptions, ...unknown} = entry;
+  reportUnknown(unknown, path, context);
+  const {problem} = loadMasking(entry);
+  if (problem !== undefined) {
+    context.report(`${path}.${problem.field}`, `${problem.message}; answers that the entry would cover are refused`);
+  }
+  return entry;
+}
+
 function compileRule(rule: Rule, namespace: string, path: string, context: Context): BundleRule {
-  const {name, effect, operations, conditions = [], message, approval, ...unknown} = rule;
+  const {name, effect, operations, conditions = [], message, unmasked, approval, ...unknown} = rule;
   reportUnknown(unknown, path, context);
   for (const [index, {expression}] of conditions.entries()) {
     const compiled = context.environment.compile(expression);
@@ -115,6 +125,8 @@ function compileRule(rule: Rule, namespace: string, path: string, context: Conte
     operations,
     conditions,
     message: message ?? '',
+    // A Deny shows nothing; the API server refuses one that says so.
+    ...(unmasked === true && effect !== 'Deny' && {unmasked}),
     ...(effect === 'RequireApproval' && {approval: compileApproval(approval ?? {}, `${path}.approval`, context)}),
   };
 }

@@ -1,4 +1,4 @@
-import type {MaskingEntry} from '../api/agentaccesspolicy.ts';
+import type {MaskPlan} from '../mask/plan.ts';
 import type {BundleApproval} from './bundle.ts';
 import type {PendingApproval, Permitted} from './permitted.ts';
 
@@ -22,9 +22,16 @@ export interface DryRunMatch extends RuleReference {
 
 /** What the response must pass through and how the call is recorded, whatever the outcome. */
 export interface Obligations {
-  readonly masking: readonly MaskingEntry[];
+  /** What is hidden from the agent; undefined where nothing is. */
+  readonly masking: MaskPlan | undefined;
   /** Set where a masking entry that applies cannot be honoured: the response is refused with this reason. */
   readonly maskingRefusal: string | undefined;
+  /** What is hidden from the record: card numbers always, and what policies mask, also where a rule lifts that. */
+  readonly recordMasking: MaskPlan;
+  /** The rule that permits the call lifts masking: all of it, or that of its namespace. */
+  readonly unmasked: boolean;
+  /** A card number that is masked in the answer is where policy expects none. */
+  readonly panUnexpected: boolean;
   readonly auditLevel: AuditLevel;
   /** The recording of a remote command also holds what is sent to it. */
   readonly recordInput: boolean;
@@ -40,6 +47,8 @@ export interface ApprovalRequirement extends RuleReference {
   readonly policyName: string;
   readonly policyGeneration: number;
   readonly approval: BundleApproval;
+  /** Approved, the call is answered unmasked. */
+  readonly unmasked: boolean;
 }
 
 export type Decision = Allowed | Denied | NeedsApproval;

@@ -4,6 +4,7 @@ import {builtinDenial, execByAnotherDoor, unknownOfThatExec} from './builtin.ts'
 import type {DryRunMatch, Obligations, RuleReference} from './decision.ts';
 import {type Activation, ExpressionError} from './expression.ts';
 import type {LoadedBundle, LoadedRule} from './loadedbundle.ts';
+import type {ObligationsOfPlace} from './obligations.ts';
 
 /**
  * The rules whose patterns match a request, before their conditions. Small and quick to come by, so that a request whose
@@ -15,7 +16,9 @@ export interface Selection {
   /** What the operation amounts to by another name, to rules that restrict; see {@link execByAnotherDoor}. */
   readonly exec: Operation | undefined;
   readonly bundle: LoadedBundle;
+  /** Where no rule lifts masking. */
   readonly obligations: Obligations;
+  readonly obligationsOfPlace: ObligationsOfPlace;
   /** Denied before any policy. */
   readonly builtin: RuleReference | undefined;
   readonly deny: readonly LoadedRule[];
@@ -43,7 +46,8 @@ const none: readonly LoadedRule[] = [];
 
 /** Finds the rules whose patterns match, and whether the body is needed to go on. */
 export function select(bundle: LoadedBundle, agent: Agent, operation: Operation): Selection {
-  const {obligations, ...rules} = bundle.applicable(agent, operation);
+  const {obligations: obligationsOfPlace, ...rules} = bundle.applicable(agent, operation);
+  const obligations = obligationsOfPlace.of(operation, undefined);
   const exec = execByAnotherDoor(operation);
   const deny = matching(rules.deny, operation, exec);
   const requireApproval = matching(rules.requireApproval, operation, exec);
@@ -61,6 +65,7 @@ export function select(bundle: LoadedBundle, agent: Agent, operation: Operation)
     exec,
     bundle,
     obligations,
+    obligationsOfPlace,
     builtin: builtinDenial(operation),
     deny,
     requireApproval,
@@ -99,7 +104,7 @@ export type Verdict =
   | {readonly outcome: 'Denied'; readonly by: RuleReference}
   | {readonly outcome: 'DeniedByDefault'; readonly failed: readonly RuleReference[]}
   | {readonly outcome: 'NeedsApproval'; readonly required: readonly {rule: LoadedRule; reference: RuleReference}[]}
-  | {readonly outcome: 'Allowed'; readonly by: RuleReference};
+  | {readonly outcome: 'Allowed'; readonly by: LoadedRule};
 
 /** The evaluation of one request: its variables are made when the first condition needs them. */
 export class Evaluation {
@@ -138,7 +143,7 @@ export class Evaluation {
     for (const rule of allow) {
       const holds = conditionsHold(rule, this.#activate);
       if (holds === true) {
-        return {outcome: 'Allowed', by: rule.reference};
+        return {outcome: 'Allowed', by: rule};
       }
       if (holds !== false) {
         failed.push({...rule.reference, error: describeFailure(holds)});

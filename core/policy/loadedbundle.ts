@@ -1,9 +1,10 @@
-import type {MaskingEntry} from '../api/agentaccesspolicy.ts';
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
-import type {Bundle, BundlePolicy, BundleRule} from './bundle.ts';
-import type {AuditLevel, Obligations, RuleReference} from './decision.ts';
+import {type Bundle, type BundlePolicy, type BundleRule, policyKey} from './bundle.ts';
+import type {RuleReference} from './decision.ts';
 import {type Expression, ExpressionEnvironment, type ExpressionError} from './expression.ts';
+import {loadMasking} from './masking.ts';
+import {ObligationsOfPlace, type ObligingPolicy} from './obligations.ts';
 import {compilePattern, matchesSubjects} from './pattern.ts';
 
 export interface LoadedCondition {
@@ -17,6 +18,8 @@ export interface LoadedRule {
   readonly reference: RuleReference;
   readonly conditions: readonly LoadedCondition[];
   readonly readsBody: boolean;
+  /** The namespace whose policies' masking it lifts from what it permits; the root namespace: all. */
+  readonly lifts: string | undefined;
   /** Whether the patterns match; the conditions are another matter. */
   matches(operation: Operation): boolean;
 }
@@ -27,7 +30,7 @@ export interface ApplicableRules {
   readonly requireApproval: readonly LoadedRule[];
   readonly allow: readonly LoadedRule[];
   readonly dryRun: readonly LoadedRule[];
-  readonly obligations: Obligations;
+  readonly obligations: ObligationsOfPlace;
 }
 
 /** A bundle ready for evaluation. Made by `loadBundle` alone. */
@@ -58,8 +61,7 @@ export class LoadedBundle {
     if (index === undefined) {
       index = new AgentIndex(
         this.#policies.filter(({policy}) => matchesSubjects(policy.subjects, agent)),
-        this.rootNamespace,
-        this.revision,
+        this,
       );
       this.#agents.set(agent, index);
     }
@@ -67,10 +69,11 @@ export class LoadedBundle {
   }
 }
 
-interface LoadedPolicy {
-  readonly policy: BundlePolicy;
+interface LoadedPolicy extends ObligingPolicy {
   readonly rules: readonly LoadedRule[];
 }
+
+type BundleHead = Pick<LoadedBundle, 'rootNamespace' | 'revision'>;
 
 /** The policies whose subjects match one agent, by the place that a request targets. */
 class AgentIndex {
@@ -78,17 +81,18 @@ class AgentIndex {
   readonly #acrossNamespaces: ApplicableRules;
   readonly #byNamespace = new Map<string, ApplicableRules>();
 
-  constructor(policies: readonly LoadedPolicy[], rootNamespace: string, revision: string) {
+  constructor(policies: readonly LoadedPolicy[], head: BundleHead) {
+    const {rootNamespace} = head;
     const byNamespace = Map.groupBy(policies, ({policy}) => policy.namespace);
     const root = byNamespace.get(rootNamespace) ?? [];
-    this.#elsewhere = applicableRules(root, root, revision);
+    this.#elsewhere = applicableRules(root, root, head);
     // An answer that spans namespaces carries objects of each of them: their masking and audit level hold for it too,
     // or an agent that may list everything would read around them. RequestInfo does not tell such a request from one on
     // a cluster-scoped resource, so that is treated alike.
-    this.#acrossNamespaces = applicableRules(root, policies, revision);
+    this.#acrossNamespaces = applicableRules(root, policies, head);
     for (const [namespace, own] of byNamespace) {
       const both = namespace === rootNamespace ? root : [...root, ...own];
-      this.#byNamespace.set(namespace, applicableRules(both, both, revision));
+      this.#byNamespace.set(namespace, applicableRules(both, both, head));
     }
   }
 
@@ -109,52 +113,35 @@ class AgentIndex {
 function applicableRules(
   deciding: readonly LoadedPolicy[],
   obliging: readonly LoadedPolicy[],
-  revision: string,
+  {rootNamespace, revision}: BundleHead,
 ): ApplicableRules {
   const rules = deciding.filter(({policy}) => policy.enforcementMode === 'Enforce').flatMap((policy) => policy.rules);
   return {
     deny: rules.filter(({rule}) => rule.effect === 'Deny'),
     requireApproval: rules.filter(({rule}) => rule.effect === 'RequireApproval'),
-    allow: rules.filter(({rule}) => rule.effect === 'Allow'),
+    allow: rules
+      .filter(({rule}) => rule.effect === 'Allow')
+      .sort((a, b) => liftRank(a, rootNamespace) - liftRank(b, rootNamespace)),
     dryRun: deciding.filter(({policy}) => policy.enforcementMode === 'DryRun').flatMap((policy) => policy.rules),
-    obligations: obligationsOf(
-      obliging.map(({policy}) => policy).filter((policy) => policy.enforcementMode === 'Enforce'),
+    obligations: new ObligationsOfPlace(
+      obliging.filter(({policy}) => policy.enforcementMode === 'Enforce'),
+      rootNamespace,
       revision,
     ),
   };
 }
 
-const auditLevels: readonly AuditLevel[] = ['Metadata', 'Request', 'RequestResponse'];
-
-function obligationsOf(policies: readonly BundlePolicy[], revision: string): Obligations {
-  const masking = new Map<MaskingEntry['detector'], MaskingEntry>();
-  let maskingRefusal: string | undefined;
-  for (const policy of policies) {
-    for (const {name, detector} of policy.masking) {
-      if (isKnownDetector(detector)) {
-        masking.set(detector, masking.get(detector) ?? {name, detector});
-      } else {
-        maskingRefusal ??= `policy ${policyKey(policy)}, masking ${name}: unknown detector ${JSON.stringify(detector)}`;
-      }
-    }
-  }
-  const level = Math.max(0, ...policies.map((policy) => auditLevels.indexOf(policy.auditLevel)));
-  return Object.freeze({
-    masking: Object.freeze([...masking.values()]),
-    maskingRefusal,
-    auditLevel: auditLevels[level] ?? 'RequestResponse',
-    recordInput: policies.some(({recordInput}) => recordInput),
-    dryRun: Object.freeze([]),
-    revision,
-  });
-}
-
-export function isKnownDetector(detector: string): detector is MaskingEntry['detector'] {
-  return detector === 'PAN';
+/** The first Allow that holds permits. Those that lift more come first, since the order of rules means nothing. */
+function liftRank({lifts}: LoadedRule, rootNamespace: string): number {
+  return lifts === rootNamespace ? 0 : lifts === undefined ? 2 : 1;
 }
 
 function loadPolicy(policy: BundlePolicy, environment: ExpressionEnvironment): LoadedPolicy {
-  return {policy, rules: policy.rules.map((rule) => loadRule(policy, rule, environment))};
+  return {
+    policy,
+    rules: policy.rules.map((rule) => loadRule(policy, rule, environment)),
+    masking: policy.masking.map(loadMasking),
+  };
 }
 
 function loadRule(policy: BundlePolicy, rule: BundleRule, environment: ExpressionEnvironment): LoadedRule {
@@ -168,11 +155,8 @@ function loadRule(policy: BundlePolicy, rule: BundleRule, environment: Expressio
     rule,
     reference: Object.freeze({policy: policyKey(policy), rule: rule.name, message: rule.message}),
     conditions,
+    lifts: rule.unmasked === true ? policy.namespace : undefined,
     readsBody: conditions.some(({expression}) => 'readsBody' in expression && expression.readsBody),
     matches: (operation) => patterns.some((matches) => matches(operation)),
   };
-}
-
-export function policyKey(policy: {readonly namespace: string; readonly name: string}): string {
-  return `${policy.namespace}/${policy.name}`;
 }

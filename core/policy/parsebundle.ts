@@ -1,5 +1,13 @@
 import type {OperationPattern, RuleCondition, Subject} from '../api/agentaccesspolicy.ts';
-import type {Bundle, BundleApproval, BundleMasking, BundlePolicy, BundleRule} from './bundle.ts';
+import type {
+  Bundle,
+  BundleApproval,
+  BundleExemption,
+  BundleMasking,
+  BundlePolicy,
+  BundleResources,
+  BundleRule,
+} from './bundle.ts';
 
 /** Reads one value, or throws a Malformed that names its path. */
 type Reader<T> = (value: unknown, path: string) => T;
@@ -136,7 +144,7 @@ const approval = record<BundleApproval>({
   waitSeconds: integer(0),
 });
 
-const ruleFields = record<Omit<BundleRule, 'approval'>, {approval: BundleApproval}>(
+const ruleFields = record<Omit<BundleRule, 'unmasked' | 'approval'>, {unmasked: boolean; approval: BundleApproval}>(
   {
     name: nonEmptyText,
     effect: oneOf('Allow', 'Deny', 'RequireApproval'),
@@ -144,7 +152,7 @@ const ruleFields = record<Omit<BundleRule, 'approval'>, {approval: BundleApprova
     conditions: list(condition),
     message: text,
   },
-  {approval},
+  {unmasked: bool, approval},
 );
 
 const rule: Reader<BundleRule> = (value, path) => {
@@ -152,8 +160,32 @@ const rule: Reader<BundleRule> = (value, path) => {
   if ((read.effect === 'RequireApproval') !== (read.approval !== undefined)) {
     throw new Malformed(`${path}.approval: belongs to RequireApproval and to it alone`);
   }
+  if (read.effect === 'Deny' && read.unmasked) throw new Malformed(`${path}.unmasked: does not belong to Deny`);
   return read;
 };
+
+const resources: {readonly [K in keyof BundleResources]: Reader<BundleResources[K]>} = {
+  apiGroups: list(text, 1),
+  resources: list(nonEmptyText, 1),
+};
+
+const exemption = record<object, Required<BundleExemption>>(
+  {},
+  {namespaces: names, resources: list(record(resources, {subresources: names})), fields: names},
+);
+
+const masking = record<Pick<BundleMasking, 'name' | 'detector'>, Required<Omit<BundleMasking, 'name' | 'detector'>>>(
+  {name: text, detector: text},
+  {
+    show: text,
+    longDigitRuns: bool,
+    unexpected: bool,
+    decode: names,
+    regex: record({pattern: text}),
+    field: record({resources: list(record(resources), 1), paths: list(text, 1)}, {action: text}),
+    exemptions: list(exemption),
+  },
+);
 
 const policy = record<BundlePolicy>({
   namespace: nonEmptyText,
@@ -163,7 +195,7 @@ const policy = record<BundlePolicy>({
   enforcementMode: oneOf('Enforce', 'DryRun'),
   subjects: list(subject, 1),
   rules: list(rule),
-  masking: list(record<BundleMasking>({name: text, detector: text})),
+  masking: list(masking),
   auditLevel: oneOf('Metadata', 'Request', 'RequestResponse'),
   recordInput: bool,
 });

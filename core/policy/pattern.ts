@@ -5,7 +5,7 @@ import {opensPodStream} from '../request/podstream.ts';
 import type {BundleRule} from './bundle.ts';
 
 /** Says whether one value of an operation is among those that a pattern names. */
-type Matcher = (value: string) => boolean;
+export type Matcher = (value: string) => boolean;
 
 /**
  * Prepares a pattern once so that matching costs a few set look-ups. Inside one pattern every field given must match.
@@ -71,7 +71,7 @@ function matchesSubject(subject: Subject, agent: Agent): boolean {
 }
 
 /** An empty list means what an absent one does: serialisers with `omitempty` cannot tell them apart. */
-function isGiven(values: readonly string[] | undefined): values is readonly string[] {
+export function isGiven<T>(values: readonly T[] | undefined): values is readonly T[] {
   return values !== undefined && values.length > 0;
 }
 
@@ -87,7 +87,7 @@ function isEmpty(value: string): boolean {
   return value === '';
 }
 
-function oneOf(values: readonly string[]): Matcher {
+export function oneOf(values: readonly string[]): Matcher {
   return values.includes('*') ? any : oneOfExactly(values);
 }
 
@@ -101,7 +101,7 @@ function oneOfExactly(values: readonly string[]): Matcher {
 }
 
 /** Exact values, or prefixes that end in `*`. */
-function oneOfPrefixes(values: readonly string[]): Matcher {
+export function oneOfPrefixes(values: readonly string[]): Matcher {
   const prefixes = values.filter((value) => value.endsWith('*')).map((value) => value.slice(0, -1));
   const exact = oneOfExactly(values.filter((value) => !value.endsWith('*')));
   return prefixes.length === 0 ? exact : (value) => exact(value) || prefixes.some((prefix) => value.startsWith(prefix));

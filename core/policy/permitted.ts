@@ -1,7 +1,7 @@
 import type {Agent} from '../request/agent.ts';
 import type {Operation} from '../request/operation.ts';
 import type {ApprovalRequirement, Decision, NeedsApproval, Obligations, RuleReference} from './decision.ts';
-import {Evaluation, type RequestBody, type Selection} from './evaluate.ts';
+import {Evaluation, type RequestBody, type Selection, type Verdict} from './evaluate.ts';
 import type {LoadedRule} from './loadedbundle.ts';
 import {defaultDenialReason, denialReason} from './reason.ts';
 
@@ -97,8 +97,8 @@ export function decide(selection: Selection, input: RequestBody & {readonly now:
   const {agent, operation} = selection;
   const evaluation = new Evaluation(selection, input, input.now);
   const verdict = evaluation.verdict();
-  const obligations: Obligations =
-    selection.dryRun.length === 0 ? selection.obligations : {...selection.obligations, dryRun: evaluation.dryRun()};
+  const obliged = selection.obligationsOfPlace.of(operation, liftedBy(verdict, selection.bundle.rootNamespace));
+  const obligations: Obligations = selection.dryRun.length === 0 ? obliged : {...obliged, dryRun: evaluation.dryRun()};
   switch (verdict.outcome) {
     case 'Denied':
       return {
@@ -123,8 +123,8 @@ export function decide(selection: Selection, input: RequestBody & {readonly now:
       return {
         ...obligations,
         outcome: 'Allowed',
-        by: verdict.by,
-        permitted: new Permitted(selection, obligations, {kind: 'Policy', rule: verdict.by}),
+        by: verdict.by.reference,
+        permitted: new Permitted(selection, obligations, {kind: 'Policy', rule: verdict.by.reference}),
       };
   }
 }
@@ -156,5 +156,26 @@ function requirementOf(loaded: LoadedRule, reference: RuleReference): ApprovalRe
     policyName: policy.name,
     policyGeneration: policy.generation,
     approval: rule.approval,
+    unmasked: rule.unmasked === true,
   };
+}
+
+/**
+ * The namespace whose masking is lifted by the rules that permit, or undefined. Of several that all require approval
+ * the least counts: each of their approvers is told what theirs alone would show.
+ */
+function liftedBy(verdict: Verdict, rootNamespace: string): string | undefined {
+  switch (verdict.outcome) {
+    case 'Allowed':
+      return verdict.by.lifts;
+    case 'NeedsApproval': {
+      const lifts = verdict.required.map(({rule}) => rule.lifts);
+      return lifts.includes(undefined)
+        ? undefined
+        : (lifts.find((namespace) => namespace !== rootNamespace) ?? lifts[0]);
+    }
+    case 'Denied':
+    case 'DeniedByDefault':
+      return undefined;
+  }
 }

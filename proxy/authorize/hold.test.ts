@@ -14,6 +14,7 @@ function requirement(rule: string, waitSeconds = 0): ApprovalRequirement {
     policyNamespace: 'payments',
     policyName: 'agents',
     policyGeneration: 1,
+    unmasked: false,
     approval: {
       approvers: {groups: ['oncall'], users: []},
       count: 1,

@@ -1,4 +1,5 @@
 import {setImmediate as otherWork} from 'node:timers/promises';
+import {hidesAllOf} from '../../core/mask/compileplan.ts';
 import type {Obligations} from '../../core/policy/decision.ts';
 import type {Grant, Permitted} from '../../core/policy/permitted.ts';
 import {refusalOf} from '../path/answer.ts';
@@ -165,8 +166,7 @@ function obligationMissed(
   {masking, maskingRefusal, recordInput}: Obligations,
   {operation, obligations}: Permitted,
 ): string | undefined {
-  const masked = new Set(obligations.masking.map(({detector}) => detector));
-  if (maskingRefusal !== undefined || masking.some(({detector}) => !masked.has(detector))) {
+  if (maskingRefusal !== undefined || !hidesAllOf(obligations.masking, masking)) {
     return 'more is masked in the answer to this call';
   }
   const {subresource} = operation;

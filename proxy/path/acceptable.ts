@@ -18,7 +18,7 @@ export function acceptableAnswer(
   }
   const {accept} = request.headers;
   // A stream is no answer in a media type; what it carries is masked as text.
-  if (masking.length === 0 || stream !== undefined) return accept;
+  if (masking === undefined || stream !== undefined) return accept;
   const readable = negotiate(accept);
   if (readable === undefined) {
     const message = `only JSON and text can be masked, and the request accepts only ${accept}`;

@@ -1,4 +1,5 @@
 import {afterEach, describe, expect, test} from '@jest/globals';
+import {cardsPlan} from '../../test/maskplan.ts';
 import {agent, operation} from '../../test/operations.ts';
 import {type Asked, type Exchange, exchange, type Protocol} from '../../test/proxy/exchange.ts';
 import {MemoryLog} from '../../test/proxy/recording.ts';
@@ -50,8 +51,11 @@ const intended =
       outcome: 'Allowed',
       by: {policy: 'payments/agents', rule: 'read', message: ''},
       permitted: undefined as never,
-      masking: [],
+      masking: undefined,
       maskingRefusal: undefined,
+      recordMasking: cardsPlan,
+      unmasked: false,
+      panUnexpected: false,
       auditLevel: 'Metadata',
       recordInput: false,
       dryRun: [],
@@ -276,14 +280,14 @@ describe.each(protocols)('over %s', (protocol) => {
 
 test('what was found on the way is part of the outcome', async () => {
   const next = intended(async (call) => {
-    call.masked = {PAN: 3};
+    call.masked = {counts: {PAN: 3, Regex: 0, Field: 2}};
     call.responseObject = '{"kind":"Pod"}';
     call.response.end('ok');
   });
   const {ask, served, log} = await audited('HTTP/1.1', next);
   await ask().answer();
   await served;
-  expect(log.last.annotations).toMatchObject({'lockkeeper.dev/masked': '{"PAN":3}'});
+  expect(log.last.annotations).toMatchObject({'lockkeeper.dev/masked': '{"PAN":3,"Field":2}'});
 });
 
 test('every call has an audit ID of its own', async () => {

@@ -1,4 +1,5 @@
 import {randomUUID} from 'node:crypto';
+import {maskedValues} from '../../core/mask/counts.ts';
 import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
 import {breakOff, ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
@@ -47,7 +48,8 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
       outcome = await conclude(call, error);
     }
     const code = outcome === 'ClientGone' && !call.answered ? clientGoneCode : call.statusCode;
-    metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, call.masked);
+    const masked = call.masked && maskedValues(call.masked.counts);
+    metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, masked);
   };
 
   /** Puts a call that did not end well on record and tells the agent; gives the outcome for metrics. */
@@ -96,7 +98,7 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
 
 function findings({masked, responseObject, sealed}: Call) {
   return {
-    ...(masked !== undefined && masked.PAN > 0 && {masked: {PAN: masked.PAN}}),
+    ...(masked !== undefined && {masked: maskedValues(masked.counts)}),
     ...(responseObject !== undefined && {responseObject}),
     ...(sealed !== undefined && {recording: sealed}),
   };

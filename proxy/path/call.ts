@@ -21,6 +21,11 @@ export function isGone(response: ServedResponse): boolean {
   return response.stream === undefined ? response.destroyed : response.stream.destroyed;
 }
 
+/** Counts what is masked in one answer while it passes. */
+export interface MaskedSoFar {
+  readonly counts: Readonly<MaskCounts>;
+}
+
 /** One request of an agent on its way through the filters, and what the filters found out for the record. */
 export class Call {
   readonly request: ServedRequest;
@@ -37,8 +42,8 @@ export class Call {
   requestObject: string | undefined;
   /** The intent is on record: from here on there is an outcome to record too. */
   intended = false;
-  /** How many values each detector masked in the response so far. */
-  masked: Readonly<MaskCounts> | undefined;
+  /** What was masked in the response so far. */
+  masked: MaskedSoFar | undefined;
   /** The response's body as the record holds it, masked; null where it was too long to keep. */
   responseObject: string | null | undefined;
 

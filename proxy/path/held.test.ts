@@ -17,6 +17,7 @@ function requirement(grant: 'Once' | 'Window'): ApprovalRequirement {
     policyNamespace: 'payments',
     policyName: 'agents',
     policyGeneration: 3,
+    unmasked: false,
     approval: {
       approvers: {groups: ['oncall'], users: ['ann@example.com']},
       count: 2,

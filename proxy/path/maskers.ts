@@ -1,8 +1,14 @@
+import {since, sumOf} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import type {MaskCounts, Masker, MaskMediaType} from '../../core/mask/masker.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {BodyReader} from '../forward/relay.ts';
+import type {MaskedSoFar} from './call.ts';
 
 const idleAtMost = 64;
+
+/** Past this the plans of policies that are no longer in force are among them. */
+const kindsAtMost = 256;
 
 /**
  * Gives out maskers and takes back those whose stream ended well. A masker owns buffers outside of the heap, which cost
@@ -12,33 +18,33 @@ export class Maskers {
   readonly #idle = new Map<string, Masker[]>();
 
   /** @param base64 also look into words of base64, as the values of Secrets are */
-  take(mediaType: MaskMediaType, base64: boolean): ResponseMasker {
-    const kind = base64 ? `${mediaType}+base64` : mediaType;
+  take(mediaType: MaskMediaType, plan: MaskPlan, base64: boolean): ResponseMasker {
+    const kind = `${mediaType}${base64 ? '+base64' : ''} ${plan.key}`;
     let idle = this.#idle.get(kind);
     if (idle === undefined) {
+      if (this.#idle.size >= kindsAtMost) this.#idle.clear();
       idle = [];
       this.#idle.set(kind, idle);
     }
-    return new ResponseMasker(idle.pop() ?? createMasker({mediaType, base64}), idle);
+    return new ResponseMasker(idle.pop() ?? createMasker({mediaType, plan, base64}), idle);
   }
 }
 
 /** A masker for one response. */
-export class ResponseMasker implements BodyReader, Readonly<MaskCounts> {
+export class ResponseMasker implements BodyReader, MaskedSoFar {
   readonly #idle: Masker[];
   #masker: Masker | undefined;
-  readonly #before: number;
-  #pan = 0;
+  readonly #before: Readonly<MaskCounts>;
+  #total: Readonly<MaskCounts> = {PAN: 0};
 
   constructor(masker: Masker, idle: Masker[]) {
     this.#masker = masker;
     this.#idle = idle;
-    this.#before = masker.counts.PAN;
+    this.#before = sumOf([masker.counts]);
   }
 
-  /** How many card numbers were masked in this response so far. */
-  get PAN(): number {
-    return this.#masker === undefined ? this.#pan : this.#masker.counts.PAN - this.#before;
+  get counts(): Readonly<MaskCounts> {
+    return this.#masker === undefined ? this.#total : since(this.#before, this.#masker.counts);
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
@@ -49,7 +55,7 @@ export class ResponseMasker implements BodyReader, Readonly<MaskCounts> {
     const masker = this.#masker;
     if (masker === undefined) return;
     masker.end(emit);
-    this.#pan = masker.counts.PAN - this.#before;
+    this.#total = since(this.#before, masker.counts);
     this.#masker = undefined;
     if (this.#idle.length < idleAtMost) this.#idle.push(masker);
   }

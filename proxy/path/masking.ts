@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {maskText} from '../../core/mask/createmasker.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import {PanSearch} from '../../core/mask/search.ts';
 import type {Permitted} from '../../core/policy/permitted.ts';
 import type {Dispatchable} from '../forward/forward.ts';
@@ -27,20 +28,20 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   return async (call, {decided, permitted}) => {
     const {obligations} = permitted;
     const accept = acceptableAnswer(obligations, call, negotiate);
-    const masking = obligations.masking.length > 0;
+    const {masking} = obligations;
     return next(call, {
       decided,
       permitted,
       accept,
       openBody(statusCode, headers) {
         if (isEmpty(call, statusCode, headers)) return unmasked;
-        const reader = masking ? openMasked(call, permitted, headers) : unmasked;
+        const reader = masking === undefined ? unmasked : openMasked(call, permitted, masking, headers);
         return obligations.auditLevel === 'RequestResponse' ? copied(reader, call, permitted) : reader;
       },
     });
   };
 
-  function openMasked(call: Call, {operation}: Permitted, headers: IncomingHttpHeaders): BodyReader {
+  function openMasked(call: Call, {operation}: Permitted, plan: MaskPlan, headers: IncomingHttpHeaders): BodyReader {
     const type = headers['content-type'];
     const readable = readableResponse(type, headers['content-encoding']);
     if ('unreadable' in readable) throw unmaskable(readable.unreadable);
@@ -49,7 +50,7 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
       if (operation.isResourceRequest) throw unmaskable(`media type "${type}"`);
       return new PanSearch();
     }
-    const masker = maskers.take(readable.mediaType, isSecret(operation));
+    const masker = maskers.take(readable.mediaType, plan, isSecret(operation));
     call.masked = masker;
     return masker;
   }

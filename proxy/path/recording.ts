@@ -1,11 +1,10 @@
-import type {MaskCounts} from '../../core/mask/masker.ts';
 import {openCommandRecording} from '../record/command.ts';
 import type {RecordingFailed} from '../record/errors.ts';
 import {openPortForwardRecording} from '../record/portforward.ts';
 import type {Recording, RecordingOptions} from '../record/recording.ts';
 import type {CommandSession, PortForwardSession} from '../stream/session.ts';
 import type {PermittedCall} from './approval.ts';
-import type {Call, Next} from './call.ts';
+import type {Call, MaskedSoFar, Next} from './call.ts';
 import {Refusal} from './refusal.ts';
 
 export interface RecordingDependencies {
@@ -18,7 +17,7 @@ export interface RecordingDependencies {
 export type OpenRecording = {
   /** Relative to the recording directory. */
   readonly name: string;
-  readonly masked: Readonly<MaskCounts>;
+  readonly masked: MaskedSoFar;
   /** Resolved when something cannot be recorded; what was not yet on record is never shown. */
   readonly failed: Promise<RecordingFailed>;
 } & (

@@ -1,3 +1,4 @@
+import {sumOf} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import type {MaskCounts} from '../../core/mask/masker.ts';
 
@@ -30,9 +31,9 @@ export class MaskedChannel {
     this.#options = options;
   }
 
-  /** How many card numbers the agent was not shown so far. */
-  get maskedForAgent(): number {
-    return this.#options.masksShown ? this.#masker.counts.PAN : 0;
+  /** What the agent was not shown so far. */
+  get maskedForAgent(): Readonly<MaskCounts> {
+    return this.#options.masksShown ? this.#masker.counts : {PAN: 0};
   }
 
   /** The chunk is the channel's from here on. */
@@ -85,14 +86,12 @@ export class MaskedChannel {
 }
 
 /** What was masked in all that the agent is shown of one call. */
-export class ShownCounts implements Readonly<MaskCounts> {
+export class ShownCounts {
   readonly #open = new Set<MaskedChannel>();
-  #closed = 0;
+  #closed: Readonly<MaskCounts> = {PAN: 0};
 
-  get PAN(): number {
-    let sum = this.#closed;
-    for (const channel of this.#open) sum += channel.maskedForAgent;
-    return sum;
+  get counts(): Readonly<MaskCounts> {
+    return sumOf([this.#closed, ...[...this.#open].map(({maskedForAgent}) => maskedForAgent)]);
   }
 
   opened(channel: MaskedChannel): void {
@@ -100,6 +99,6 @@ export class ShownCounts implements Readonly<MaskCounts> {
   }
 
   closed(channel: MaskedChannel): void {
-    if (this.#open.delete(channel)) this.#closed += channel.maskedForAgent;
+    if (this.#open.delete(channel)) this.#closed = sumOf([this.#closed, channel.maskedForAgent]);
   }
 }

@@ -10,6 +10,7 @@ import type {Agent} from '../../core/request/agent.ts';
 import {operationOf} from '../../core/request/operation.ts';
 import {resolveRequestInfo} from '../../core/request/resolve.ts';
 import {eventually} from '../../test/eventually.ts';
+import {cardsPlan} from '../../test/maskplan.ts';
 import type {OutputChannel} from '../stream/session.ts';
 import {openCommandRecording} from './command.ts';
 import type {RecordingFailed} from './errors.ts';
@@ -60,7 +61,7 @@ async function record({masks = true, recordInput = false, ...asked}: Asked = {})
       userAgent: '',
       sourceIP: '',
     }),
-    obligations: {masking: masks ? [{name: 'cards', detector: 'PAN'}] : [], recordInput},
+    obligations: {masking: masks ? cardsPlan : undefined, recordInput},
     now: () => micros,
     onFailure: (error) => failures.push(error),
   });
@@ -226,7 +227,7 @@ describe('a card number', () => {
     const said = (await events()).filter(([, code]) => code === 'o').map(([, , text]) => text);
     expect(said.join('')).toBe(`card ${hidden} paid\n`);
     expect((await events()).at(-1)).toEqual([0, 'm', `{"message":"no such card ${hidden}"}`]);
-    expect(masked.PAN).toBe(2 * counted);
+    expect(masked.counts.PAN).toBe(2 * counted);
   });
 
   test.each(['exec', 'attach'])(

@@ -62,7 +62,7 @@ class RecordedCommand implements CommandSession {
   constructor(writer: RecordingWriter, time: ElapsedTime, {masking, recordInput}: RecordingOptions['obligations']) {
     this.#writer = writer;
     this.#time = time;
-    this.#masksShown = masking.length > 0;
+    this.#masksShown = masking !== undefined;
     this.#input = recordInput ? this.#channel('i', true, () => {}) : undefined;
   }
 

@@ -42,7 +42,7 @@ class RecordedPortForward implements PortForwardSession {
   constructor(writer: RecordingWriter, time: ElapsedTime, {masking}: RecordingOptions['obligations']) {
     this.#writer = writer;
     this.#time = time;
-    this.#masks = masking.length > 0;
+    this.#masks = masking !== undefined;
   }
 
   get congested(): boolean {

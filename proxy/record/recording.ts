@@ -30,7 +30,7 @@ export interface Recording<Session> {
   /** Relative to the recording directory, for the intent. */
   readonly name: string;
   /** What was masked in what the agent was shown, so far. */
-  readonly masked: Readonly<MaskCounts>;
+  readonly masked: {readonly counts: Readonly<MaskCounts>};
   /**
    * Both sides have ended: closes the recording.
    *

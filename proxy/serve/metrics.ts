@@ -1,5 +1,5 @@
 import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client';
-import type {MaskCounts} from '../../core/mask/masker.ts';
+import type {MaskedValues} from '../../core/mask/counts.ts';
 
 /** Everything that the proxy counts; docs/reference/metrics.md is made from it. */
 export class Metrics {
@@ -88,13 +88,7 @@ export class Metrics {
   }
 
   /** Counts one call that has ended. */
-  finished(
-    verb: string,
-    code: number,
-    outcome: string,
-    seconds: number,
-    masked: Readonly<MaskCounts> | undefined,
-  ): void {
+  finished(verb: string, code: number, outcome: string, seconds: number, masked: MaskedValues | undefined): void {
     const key = `${verb} ${code} ${outcome}`;
     let child = this.#children.get(key);
     if (child === undefined) {
@@ -105,6 +99,6 @@ export class Metrics {
     }
     child.inc();
     child.observe(seconds);
-    if (masked !== undefined && masked.PAN > 0) this.#masked.labels('PAN').inc(masked.PAN);
+    for (const detector in masked) this.#masked.labels(detector).inc(masked[detector as keyof MaskedValues]);
   }
 }

@@ -8,7 +8,7 @@ export async function openCommandRecording({auditID}: RecordingOptions): Promise
   const seal = {sha256: createHash('sha256').digest('hex'), bytes: 0};
   return {
     name: auditID,
-    masked: {PAN: 0} as Recording<CommandSession>['masked'],
+    masked: {counts: {PAN: 0}},
     finish: async () => seal,
     discard: async () => {},
     session: {

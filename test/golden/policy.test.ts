@@ -2,6 +2,7 @@ import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {expect, test} from '@jest/globals';
 import {parse, stringify} from 'yaml';
 import type {AgentAccessPolicy} from '../../core/api/agentaccesspolicy.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import {loadBundle} from '../../core/policy/loadbundle.ts';
 import {compilePolicies} from '../../core/policy/compile.ts';
 import type {Decision} from '../../core/policy/decision.ts';
@@ -71,10 +72,28 @@ function agentOf(agent: Case['agent']): Agent {
   };
 }
 
+/** A plan as a list, in words. */
+function masked(plan: MaskPlan | undefined): readonly string[] {
+  if (plan === undefined) return [];
+  const {pan, trackData, cardVerificationCode, regexes, fields, decodeBase64, exemptFields} = plan;
+  return [
+    ...(pan === undefined ? [] : [`PAN ${pan.show}${pan.longDigitRuns ? ', in long digit runs' : ''}`]),
+    ...(trackData ? ['TrackData'] : []),
+    ...(cardVerificationCode ? ['CardVerificationCode'] : []),
+    ...regexes.map(({pattern}) => `Regex ${pattern}`),
+    ...fields.map(({path, action}) => `${action} ${path.join(' ')}`),
+    ...(decodeBase64 ? ['in Base64'] : []),
+    ...exemptFields.map(({path, detectors}) => `not ${detectors.join(', ')} in ${path.join(' ')}`),
+  ];
+}
+
 function shown(decision: Decision): object {
-  const {revision: _, masking, maskingRefusal, auditLevel, recordInput, dryRun, ...rest} = decision;
+  const {revision: _, masking, maskingRefusal, recordMasking, unmasked, panUnexpected, ...shared} = decision;
+  const {auditLevel, recordInput, dryRun, ...rest} = shared;
   const obligations = {
-    masking,
+    masking: masked(masking),
+    ...(unmasked && {unmasked, recordMasking: masked(recordMasking)}),
+    ...(panUnexpected && {panUnexpected}),
     ...(maskingRefusal !== undefined && {maskingRefusal}),
     auditLevel,
     ...(recordInput && {recordInput}),

@@ -42,7 +42,40 @@ export const fullSpec: Fields = {
       },
     },
   ],
-  masking: [{name: 'cards', detector: 'PAN'}],
+  masking: [
+    {
+      name: 'cards',
+      detector: 'PAN',
+      show: 'None',
+      longDigitRuns: true,
+      decode: ['Base64'],
+      exemptions: [
+        {
+          namespaces: ['payments', 'team-*'],
+          resources: [{apiGroups: ['*'], resources: ['pods'], subresources: ['log', '']}],
+          fields: ['data.*', "spec.containers[*].env[*]['value']", 'metadata.annotations["example.com/card"]'],
+        },
+        {namespaces: ['ci']},
+      ],
+    },
+    {name: 'nowhere', detector: 'PAN', unexpected: true, exemptions: [{namespaces: ['payments']}]},
+    {name: 'tracks', detector: 'TrackData', decode: []},
+    {name: 'codes', detector: 'CardVerificationCode'},
+    {name: 'tokens', detector: 'Regex', regex: {pattern: 'tok_[a-z0-9]{24}'}},
+    {
+      name: 'values',
+      detector: 'Field',
+      field: {
+        resources: [
+          {apiGroups: [''], resources: ['secrets', 'configmaps']},
+          {apiGroups: ['*'], resources: ['*']},
+        ],
+        paths: ['data.*', 'metadata.annotations', 'metadata.labels["example.com/owner"]', 'spec.a_b-c[*][*].*'],
+        action: 'Remove',
+      },
+      exemptions: [{resources: [{apiGroups: [''], resources: ['configmaps']}]}],
+    },
+  ],
   audit: {level: 'RequestResponse'},
 };
 
@@ -74,6 +107,18 @@ export function withOperation(fields: Fields): Fields {
 export function withApproval(approval: Fields): Fields {
   return withRule({effect: 'RequireApproval', approval});
 }
+
+export function withMasking(entry: Fields): Fields {
+  return policy({masking: [{name: 'x', detector: 'PAN', ...entry}]});
+}
+
+/** A masking entry of the detector Field. */
+export function fieldMasking(field: Fields): Fields {
+  const configMaps = {apiGroups: [''], resources: ['configmaps']};
+  return {detector: 'Field', field: {resources: [configMaps], paths: ['data.*'], ...field}};
+}
+
+const unmaskedRule: Fields = {name: 'see', effect: 'Allow', operations: [operation({})], unmasked: true};
 
 /** What is wrong, the policy, and part of what the API server says about it. */
 export const wrongPolicies: [what: string, object: Fields, message: string][] = [
@@ -266,7 +311,140 @@ export const wrongPolicies: [what: string, object: Fields, message: string][] = 
   ],
   ['a negative wait', withApproval({wait: '-1s'}), 'must be a duration from 0s to 5m'],
   ['an unknown grant', withApproval({grant: 'Forever'}), 'supported values: "Once", "Window"'],
-  ['an unknown detector', policy({masking: [{name: 'x', detector: 'IBAN'}]}), 'supported values: "PAN"'],
+  [
+    'an unknown detector',
+    withMasking({detector: 'IBAN'}),
+    'supported values: "PAN", "TrackData", "CardVerificationCode", "Regex", "Field"',
+  ],
+  [
+    'digits to show of what is no card number',
+    withMasking({detector: 'TrackData', show: 'LastFour'}),
+    'spec.masking[0].show: Forbidden: only the detector PAN leaves digits readable',
+  ],
+  [
+    'more digits to show than may be',
+    withMasking({show: 'FirstEight'}),
+    'supported values: "None", "LastFour", "First',
+  ],
+  [
+    'long digit runs with another detector',
+    withMasking({detector: 'CardVerificationCode', longDigitRuns: true}),
+    'spec.masking[0].longDigitRuns: Forbidden: only the detector PAN looks into long digit runs',
+  ],
+  [
+    'what is unexpected of another detector',
+    withMasking({detector: 'TrackData', unexpected: true}),
+    'spec.masking[0].unexpected: Forbidden: only card numbers',
+  ],
+  ['an unknown encoding', withMasking({decode: ['Gzip']}), 'spec.masking[0].decode[0]: Unsupported value: "Gzip"'],
+  [
+    'an encoding to look into for members',
+    withMasking({...fieldMasking({}), decode: ['Base64']}),
+    'spec.masking[0].decode: Forbidden: a Field entry hides members whatever they hold',
+  ],
+  [
+    'Regex without a pattern',
+    withMasking({detector: 'Regex'}),
+    'spec.masking[0].regex: Required value: the detector Regex needs regex',
+  ],
+  [
+    'a pattern with another detector',
+    withMasking({regex: {pattern: 'a'}}),
+    'spec.masking[0].regex: Forbidden: only the detector Regex takes regex',
+  ],
+  ['an empty pattern', withMasking({detector: 'Regex', regex: {pattern: ''}}), 'should be at least 1 chars long'],
+  [
+    'Field without members',
+    withMasking({detector: 'Field'}),
+    'the detector Field needs field with the members to hide',
+  ],
+  [
+    'members with another detector',
+    withMasking({...fieldMasking({}), detector: 'PAN'}),
+    'only the detector Field takes field',
+  ],
+  ['Field without paths', withMasking(fieldMasking({paths: []})), 'field.paths in body should have at least 1 items'],
+  ['Field without resources', withMasking(fieldMasking({resources: undefined})), 'field.resources: Required value'],
+  [
+    'Field of resources with a version',
+    withMasking(fieldMasking({resources: [{apiGroups: ['apps/v1'], resources: ['deployments']}]})),
+    'must be a lower-case API group without its version',
+  ],
+  ['an unknown action', withMasking(fieldMasking({action: 'Hash'})), 'supported values: "Mask", "Remove"'],
+  ...[
+    '$.data',
+    '.data',
+    '*',
+    'data..x',
+    'data[0]',
+    'data[x]',
+    'data["a',
+    'data["a*"]',
+    'data[\'a"]',
+    'a b',
+    'data.',
+  ].map((path): [string, Fields, string] => [
+    `a path ${path}`,
+    withMasking(fieldMasking({paths: [path]})),
+    'spec.masking[0].field.paths[0]: Invalid value',
+  ]),
+  ...['apiVersion', 'kind', 'metadata', 'metadata.name', 'metadata.*', 'metadata["uid"]'].map(
+    (path): [string, Fields, string] => [
+      `the member ${path} hidden`,
+      withMasking(fieldMasking({paths: [path]})),
+      'apiVersion, kind and metadata stay',
+    ],
+  ),
+  [
+    'an exemption of everything',
+    withMasking({exemptions: [{}]}),
+    'spec.masking[0].exemptions[0]: Required value: an exemption',
+  ],
+  [
+    'an empty exemption',
+    withMasking({exemptions: [{fields: []}]}),
+    'an exemption needs namespaces, resources or fields',
+  ],
+  [
+    'an exemption of cluster scope',
+    withMasking({exemptions: [{namespaces: ['']}]}),
+    'exemptions[0].namespaces[0] in body should be at least 1 chars long',
+  ],
+  [
+    'an exemption of members that is no path',
+    withMasking({exemptions: [{fields: ['.spec']}]}),
+    'spec.masking[0].exemptions[0].fields[0]: Invalid value: ".spec": must be a path such as',
+  ],
+  [
+    'an exemption of a resource with its subresource',
+    withMasking({exemptions: [{resources: [{apiGroups: [''], resources: ['pods/log']}]}]}),
+    'must be a plural, lower-case resource name',
+  ],
+  [
+    'members that are hidden and exempt',
+    withMasking({...fieldMasking({}), exemptions: [{fields: ['data.x']}]}),
+    'spec.masking[0].exemptions: Forbidden: a Field entry names its members itself',
+  ],
+  [
+    'members in which card numbers are not unexpected',
+    withMasking({unexpected: true, exemptions: [{fields: ['data.x']}]}),
+    'spec.masking[0].exemptions: Forbidden: an entry with unexpected exempts namespaces and resources only',
+  ],
+  [
+    'a Deny that is unmasked',
+    withRule({effect: 'Deny', unmasked: true}),
+    'spec.rules[0].unmasked: Forbidden: a Deny shows nothing',
+  ],
+  [
+    'an unmasked rule for everybody',
+    policy({subjects: [{kind: 'User', name: '*'}], rules: [unmaskedRule]}),
+    'spec.subjects: Invalid value: a policy with a rule that shows answers unmasked names its subjects',
+  ],
+  [
+    'an unmasked rule for the ServiceAccounts of any namespace',
+    policy({subjects: [{kind: 'ServiceAccount', name: 'default', namespace: '*'}], rules: [unmaskedRule]}),
+    'names its subjects',
+  ],
   [
     'duplicate masking names',
     policy({masking: [1, 2].map(() => ({name: 'x', detector: 'PAN'}))}),

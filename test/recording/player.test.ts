@@ -6,6 +6,7 @@ import {expect, test} from '@jest/globals';
 import type {Agent} from '../../core/request/agent.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import {openCommandRecording} from '../../proxy/record/command.ts';
+import {cardsPlan} from '../maskplan.ts';
 
 /** The part of asciinema's player that reads a recording and plays it, without a page to draw it on. */
 interface PlayerCore {
@@ -57,7 +58,7 @@ test('asciinema plays what was recorded: output, input, sizes and how it ended',
         command: ['sh'],
         tty: true,
       } as unknown as Operation,
-      obligations: {masking: [{name: 'cards', detector: 'PAN'}], recordInput: true},
+      obligations: {masking: cardsPlan, recordInput: true},
       now: () => micros,
       onFailure: (error) => {
         throw error;
