@@ -6,6 +6,7 @@ export const QUOTE = 0x22;
 export const PERCENT = 0x25;
 export const AMPERSAND = 0x26;
 export const ASTERISK = 0x2a;
+export const PLUS = 0x2b;
 export const HYPHEN = 0x2d;
 export const DOT = 0x2e;
 export const DIGIT_0 = 0x30;

@@ -44,7 +44,7 @@ test('the characters of format that have no width are invisible', () => {
   ]);
 });
 
-test.each(['a', 'x', '/', ',', ':', ';', '_', '+', '\n', '\t', 'é', '中', '²', '½', 'Ⅳ', '①'])(
+test.each(['a', 'x', '/', ',', ':', ';', '_', '\n', '\t', 'é', '中', '²', '½', 'Ⅳ', '①'])(
   '%j is none of these',
   (text) => {
     expect(meaningOf(text.codePointAt(0) ?? 0)).toEqual({kind: 'other'});

@@ -1,6 +1,9 @@
-import {DIGIT_0, isDigit} from './bytes.ts';
+import {DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 
-/** How digits of one card number stand apart: by a space or a hyphen, by a dot, or as a terminal wraps a line. */
+/**
+ * How digits of one card number stand apart: by a space, a hyphen or the plus that is a space in forms, by a dot, or as
+ * a terminal wraps a line.
+ */
 export type Separator = 'gap' | 'dot' | 'wrap';
 
 /** What a character is to a card number. The invisible may stand anywhere in it, and says nothing. */
@@ -35,9 +38,10 @@ const INVISIBLE = [
 const OTHER: Meaning = {kind: 'other'};
 
 const MEANINGS = new Map<number, Meaning>([
-  [0x20, {kind: 'separator', separator: 'gap'}],
-  [0x2d, {kind: 'separator', separator: 'gap'}],
-  [0x2e, {kind: 'separator', separator: 'dot'}],
+  [SPACE, {kind: 'separator', separator: 'gap'}],
+  [PLUS, {kind: 'separator', separator: 'gap'}],
+  [HYPHEN, {kind: 'separator', separator: 'gap'}],
+  [DOT, {kind: 'separator', separator: 'dot'}],
 ]);
 for (const zero of [DIGIT_0, ...ZEROS]) {
   for (let value = 0; value <= 9; value++) MEANINGS.set(zero + value, {kind: 'digit', value});
@@ -57,6 +61,11 @@ function define(ranges: readonly number[], meaning: Meaning): void {
 export function meaningOf(codePoint: number): Meaning {
   return MEANINGS.get(codePoint) ?? OTHER;
 }
+
+/** The first halves in UTF-16 of those beyond 16 bits. */
+export const HIGH_SURROGATES: ReadonlySet<number> = new Set(
+  [...MEANINGS.keys()].filter((codePoint) => codePoint > 0xffff).map((codePoint) => 0xd7c0 + (codePoint >> 10)),
+);
 
 /** All code points that are not `other`. */
 export const MEANINGFUL: readonly number[] = [...MEANINGS.keys()];

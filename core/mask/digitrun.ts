@@ -66,13 +66,6 @@ export class DigitRun {
     return this.#state === 'idle';
   }
 
-  /** Where the digits start that have come in since the last separator. */
-  get lastGroup(): {readonly start: number; readonly digits: number} | undefined {
-    const first = this.#groups.at(-1);
-    if (this.#state !== 'digit' || first === undefined) return undefined;
-    return {start: this.#starts[first] as number, digits: this.#count - first};
-  }
-
   /**
    * @param value 0 to 9
    * @param start the first byte of the digit
@@ -95,9 +88,10 @@ export class DigitRun {
     if (this.#released) this.#expose(this.#count - 1);
   }
 
-  /** A separator at this index; `end` is what two of them in a row mean. */
+  /** A separator at this index; `end` is what two of them in a row mean, but for a line that wraps after one. */
   addSeparator(separator: Separator, at: number): void {
-    if (this.#state === 'separator') this.end();
+    const wraps = separator === 'wrap' && this.#separator === 'gap';
+    if (this.#state === 'separator' && !wraps) this.end();
     if (this.#state === 'idle') return;
     if (this.#state === 'digit') {
       this.#findPans();

@@ -1,5 +1,5 @@
 import {BACKSLASH, hexValue, isDigit} from './bytes.ts';
-import {MEANINGFUL} from './characters.ts';
+import {HIGH_SURROGATES, MEANINGFUL} from './characters.ts';
 import type {StreamWindow} from './window.ts';
 
 /**
@@ -24,7 +24,7 @@ const ENCODERS = [0x26, 0x1b];
 
 /** All that the first hex digits of an escape of interest can be, as `known << 16 | value`. */
 const OPEN = new Set(
-  [...MEANINGFUL, ...ENCODERS].flatMap((codePoint) =>
+  [...MEANINGFUL, ...HIGH_SURROGATES, ...ENCODERS].flatMap((codePoint) =>
     [0, 1, 2, 3].map((known) => prefix(known, codePoint >> (16 - 4 * known))),
   ),
 );

@@ -16,8 +16,8 @@ export const WORD_MAXIMUM_BYTES = 128;
 
 const NO_NUMBER: NumberReading = {kind: 'noNumber'};
 
-/** The fraction of a number that the exponent may make a PAN. */
-interface Fraction {
+/** Digits of a number that its exponent may make a PAN. */
+interface Mantissa {
   readonly start: number;
   readonly end: number;
   readonly hidden: undefined;
@@ -29,7 +29,7 @@ export class Findings {
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
   readonly #counts: MaskCounts;
-  #pending: (PanFound | Fraction)[] = [];
+  #pending: (PanFound | Mantissa)[] = [];
 
   constructor(window: StreamWindow, json: JsonPosition | undefined, counts: MaskCounts) {
     this.#window = window;
@@ -46,7 +46,7 @@ export class Findings {
     if (!this.#pending.some(({start, end}) => start === found.start && end === found.end)) this.#pending.push(found);
   }
 
-  addFraction(start: number, end: number): void {
+  addMantissa(start: number, end: number): void {
     this.#pending.push({start, end, hidden: undefined});
   }
 
@@ -114,7 +114,7 @@ export class Findings {
     });
   }
 
-  #take(): (PanFound | Fraction)[] {
+  #take(): (PanFound | Mantissa)[] {
     const pending = this.#pending;
     this.#pending = [];
     return pending;

@@ -16,11 +16,20 @@ const DECIMAL = Buffer.from('00000042');
 export function hideDigit(window: StreamWindow, {start, end}: DigitPosition): boolean {
   const first = window.byteAt(start);
   if (end - start > 1 && window.byteAt(end - 1) === SEMICOLON) return hideReference(window, start, end - 1);
-  if (first === BACKSLASH) return write(window, HEX, end - 4, end);
+  if (first === BACKSLASH) return hideEscapes(window, start, end);
   if (first === PERCENT) return hidePercent(window, start, end);
   let changed = false;
   for (let at = start; at < end; at++) changed = put(window, at, ASTERISK) || changed;
   return changed;
+}
+
+/** One escape, or both of a character that is two in UTF-16. */
+function hideEscapes(window: StreamWindow, start: number, end: number): boolean {
+  let backslashes = 1;
+  while (window.byteAt(start + backslashes) === BACKSLASH) backslashes++;
+  const length = backslashes + 5;
+  const changed = write(window, HEX, end - 4, end);
+  return end - start > length ? write(window, HEX, end - 4 - length, end - length) || changed : changed;
 }
 
 function hidePercent(window: StreamWindow, start: number, end: number): boolean {

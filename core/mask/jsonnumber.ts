@@ -6,7 +6,7 @@ const OPEN_NUMBER = /^-?([0-9]*)(?:\.([0-9]*))?(?:[eE]\+?[0-9]{0,2})?$/;
 const LONG_NUMBER = /^-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?$/;
 
 /** Fewest digits of a fraction that an exponent makes a card of: encoders write one digit before the dot. */
-export const FRACTION_MINIMUM_DIGITS = PAN_MINIMUM_DIGITS - 1;
+const FRACTION_MINIMUM_DIGITS = PAN_MINIMUM_DIGITS - 1;
 
 /** Digits of a mantissa beyond which no exponent is looked at; a double has 17. */
 const MANTISSA_MAXIMUM_DIGITS = 24;
@@ -19,8 +19,8 @@ export type NumberReading =
 
 /**
  * Reads a number token, as written (no float is made of it, so 19 digits stay exact): a PAN where its integer digits
- * are one, as they stand (4111111111111111.5) or moved by the exponent (4.111111111111111e15). The digits of a
- * fraction alone are no PAN.
+ * are one, as they stand (4111111111111111.5) or moved by the exponent (4.111111111111111e15, 41111111111111110e-1). The
+ * digits of a fraction alone are no PAN.
  */
 export function readNumber(token: string): NumberReading {
   const match = NUMBER.exec(token);
@@ -28,7 +28,9 @@ export function readNumber(token: string): NumberReading {
   const [, integer = '', fraction = '', exponent = '0'] = match;
   if (isPanText(integer)) return {kind: 'pan', lastFour: integer.slice(-4)};
   const length = integer.length + Number(exponent);
-  if (fraction.length >= FRACTION_MINIMUM_DIGITS && length <= PAN_MAXIMUM_DIGITS) {
+  const isMoved = fraction.length >= FRACTION_MINIMUM_DIGITS || Number(exponent) < 0;
+  const isReadable = integer.length + fraction.length <= MANTISSA_MAXIMUM_DIGITS;
+  if (isMoved && isReadable && length > 0 && length <= PAN_MAXIMUM_DIGITS) {
     const value = (integer + fraction).padEnd(length, '0').slice(0, length);
     if (isPanText(value)) return {kind: 'pan', lastFour: value.slice(-4)};
   }
@@ -39,10 +41,10 @@ export function readNumber(token: string): NumberReading {
 export function mayBecomePanNumber(start: string): boolean {
   const match = OPEN_NUMBER.exec(start);
   if (match === null) return false;
-  const [, integer = '', fraction] = match;
-  if (fraction === undefined && integer.length > PAN_MAXIMUM_DIGITS) return false;
-  const mantissa = integer + (fraction ?? '');
-  return mantissa.length <= MANTISSA_MAXIMUM_DIGITS && mayBecomePanText(mantissa.slice(0, PAN_MAXIMUM_DIGITS));
+  const [, integer = '', fraction = ''] = match;
+  const mantissa = integer + fraction;
+  // How many of its digits are those of the PAN is known with the exponent.
+  return mantissa.length <= MANTISSA_MAXIMUM_DIGITS && mayBecomePanText(mantissa.slice(0, PAN_MINIMUM_DIGITS));
 }
 
 /** The string token of the same length that stands in the place of a number token of at least six characters. */

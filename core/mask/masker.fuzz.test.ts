@@ -76,7 +76,7 @@ function hiddenDigit(written: string): string {
     const [, before = '', x = '', digits = ''] = reference;
     return `${before}${x}${(x === '' ? '42' : '2a').padStart(digits.length, '0')};`;
   }
-  return written.startsWith('\\') ? `${written.slice(0, -4)}002a` : '*'.repeat(written.length);
+  return written.startsWith('\\') ? written.replace(/u.{4}/gs, 'u002a') : '*'.repeat(written.length);
 }
 
 function standsInIdentifier(text: string, start: number, end: number): boolean {
@@ -121,7 +121,8 @@ function runsOf(tokens: readonly Token[]): Run[] {
         break;
       case 'separator': {
         const last = run.at(-1);
-        if (separator !== undefined || last === undefined) end();
+        if (separator === 'gap' && meaning.separator === 'wrap' && last !== undefined) separator = 'wrap';
+        else if (separator !== undefined || last === undefined) end();
         else {
           // Dots make a row of their own.
           if (run.length > 1 && (last.separator === 'dot') !== (meaning.separator === 'dot')) {
@@ -168,13 +169,18 @@ const NO_CHARACTER = 0;
 
 /** The code point at this place, and whether it may as well be a word before four digits. */
 function characterAt(text: string, at: number, json: boolean): {length: number; codePoint: number; isWord: boolean} {
-  const rest = text.slice(at, at + 20);
+  const rest = text.slice(at, at + 26);
   const backslashes = /^\\*/.exec(rest)?.[0].length ?? 0;
   if (backslashes > 0) {
     const own = [8, 4, 2, 1].find((count) => count <= backslashes) ?? 1;
     const hex = /^u([0-9a-f]{4})/i.exec(rest.slice(backslashes))?.[1];
     if (own < backslashes || hex === undefined) return {length: own, codePoint: NO_CHARACTER, isWord: false};
     const codePoint = Number.parseInt(hex, 16);
+    const pair = /^(\\+u(d[89ab]..))(\\+u(d[c-f]..))/i.exec(rest);
+    if (pair?.[1] !== undefined && pair[3]?.length === pair[1].length) {
+      const character = String.fromCharCode(codePoint, Number.parseInt(pair[4] ?? '', 16)).codePointAt(0) ?? 0;
+      return {length: pair[0].length, codePoint: character, isWord: false};
+    }
     const isWord = /^[0-9]{4}$/.test(hex) && codePoint > 0xff && !(json && backslashes === 1);
     return {length: backslashes + 5, codePoint, isWord};
   }
@@ -282,7 +288,9 @@ const SEPARATORS = [
     '',
     ' ',
     '-',
+    '+',
     '.',
+    ' \r\n',
     '\u00a0',
     '\u2009',
     '\u2013',
@@ -314,6 +322,7 @@ const WRITTEN: readonly ((digit: string) => string)[] = [
   ...[(digit: string) => `\\\\\\\\u003${digit}`, (digit: string) => String.fromCharCode(0xff10 + Number(digit))],
   ...[(digit: string) => String.fromCharCode(0x660 + Number(digit)), (digit: string) => `\\uff1${digit}`],
   ...[(digit: string) => String.fromCodePoint(0x1d7ce + Number(digit)), (digit: string) => `\\u066${digit}`],
+  (digit: string) => `\\ud835\\udf${(0xce + Number(digit)).toString(16)}`,
   ...[(digit: string) => `%3${digit}`, (digit: string) => `%EF%BC%9${digit}`, (digit: string) => `&#x3${digit};`],
   ...[(digit: string) => `&#${48 + Number(digit)};`, (digit: string) => `\\u0026#${48 + Number(digit)};`],
   ...[(digit: string) => `\u200b${digit}`, (digit: string) => `${digit}\u001b[0m`],
@@ -378,6 +387,8 @@ const filler = fc.constantFrom(
     '\\\\u2009',
     '\\\\\\\\',
     '\\u20',
+    '\\ud835',
+    '\\ud8',
   ],
 );
 
@@ -400,6 +411,7 @@ const numberToken = fc.oneof(
     .tuple(card, fc.constantFrom('e', 'E+', 'e-'))
     .map(([number, e]) => `${number[0]}.${number.slice(1)}${e}${number.length - 1}`),
   card.map((number) => `0.${number}`),
+  card.map((number) => `${number}00e-2`),
   fc.integer().map(String),
   fc.double({noNaN: true, noDefaultInfinity: true}).map((value) => JSON.stringify(value)),
 );

@@ -69,6 +69,7 @@ describe('in text', () => {
     ['no-break spaces', '4111\u00a01111\u00a01111\u00a01111', '****\u00a0****\u00a0****\u00a01111'],
     ['thin spaces', '4111\u20091111\u20091111\u20091111', '****\u2009****\u2009****\u20091111'],
     ['narrow no-break spaces', '4111\u202f1111\u202f1111\u202f1111', '****\u202f****\u202f****\u202f1111'],
+    ['the plus of forms', 'pan=4111+1111+1111+1111&x=1', 'pan=****+****+****+1111&x=1'],
     ['hyphens of Unicode', '4111\u20101111\u20111111\u22121111', '****\u2010****\u2011****\u22121111'],
     ['full-width separators', '4111\uff0d1111\uff0d1111\uff0d1111', '****\uff0d****\uff0d****\uff0d1111'],
     ['every digit apart', '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1', '* * * * * * * * * * * * 1 1 1 1'],
@@ -118,6 +119,7 @@ describe('in text', () => {
     ['a colour for one digit', '4\u001b[7m1\u001b[m11111111111111', '*\u001b[7m*\u001b[m**********1111'],
     ['erasing', '4111 1111\u001b[K 1111 1111', '**** ****\u001b[K **** 1111'],
     ['as the parameter of a sequence', '\u001b[4111111111111111m', '\u001b[************1111m'],
+    ['a line that a terminal wraps after a space', '4111 1111 \r\n1111 1111', '**** **** \r\n**** 1111'],
     ['a line that a terminal wraps', '4111 1111\r\n1111 1111\r\n', '**** ****\r\n**** 1111\r\n'],
     ['encoded for a URL', each((digit) => `%3${digit}`), star(12, '%2a') + star(4, '%31')],
     ['separators encoded for a URL', '4111%201111%2d1111%2D1111', '****%20****%2d****%2D1111'],
@@ -186,6 +188,9 @@ describe('in JSON', () => {
     ['a number with an exponent', '[4.111111111111111e15]', '["**************1111"]'],
     ['a number with a signed exponent', '[4.111111111111111E+15]', '["***************1111"]'],
     ['an exponent of nothing', '[4111111111111111e0]', '["************1111"]'],
+    ['a number with a negative exponent', '[41111111111111110e-1]', '["**************1111"]'],
+    ['a mantissa longer than a card', '[-400000000000000000600.0e-2]', '["*********************0006"]'],
+    ['a mantissa longer than the card', '[5.5555555555544445e15]', '["***************4444"]'],
     ['a fraction beyond the exponent', '[4.1111111111111115e15]', '["***************1111"]'],
     [
       'what only has the name of a resourceVersion',
@@ -239,6 +244,11 @@ describe('in JSON', () => {
       'character references, their ampersands escaped',
       '["4111\\u0026nbsp;1111\\u0026#160;1111 \\u0026#49;111"]',
       '["****\\u0026nbsp;****\\u0026#160;**** \\u0026#49;111"]',
+    ],
+    [
+      'escapes of characters that are two in UTF-16',
+      '["\\ud835\\udfd2\\ud835\\udfcf11111111111111"]',
+      '["\\u002a\\u002a\\u002a\\u002a**********1111"]',
     ],
     ['references of digits', '["\\u0026#52;111111111111111"]', '["\\u0026#42;***********1111"]'],
     [

@@ -1,10 +1,11 @@
-import {byteSet, DIGIT_0, DOT, HYPHEN, isDigit, SPACE} from './bytes.ts';
+import {byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import {Findings, wordStart} from './findings.ts';
 import {hideDigit} from './hide.ts';
-import {FRACTION_MINIMUM_DIGITS, mayBecomePanNumber} from './jsonnumber.ts';
+import {mayBecomePanNumber} from './jsonnumber.ts';
 import {JsonPosition} from './jsonposition.ts';
 import {Markers} from './markers.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
+import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {nextCandidate} from './probe.ts';
 import {Readings} from './readings.ts';
 import {readUnit, type Unit} from './unit.ts';
@@ -125,12 +126,12 @@ export class PanMasker implements Masker {
       const byte = this.#window.byteAt(at);
       let length = 1;
       if (isDigit(byte)) readings.addDigit(byte - DIGIT_0, at, at + 1);
-      else if (byte === SPACE || byte === HYPHEN) readings.addSeparator('gap', at);
+      else if (byte === SPACE || byte === HYPHEN || byte === PLUS) readings.addSeparator('gap', at);
       else if (byte === DOT) readings.addSeparator('dot', at);
       else if (COMPOUND[byte] === 1) {
         length = this.#addUnit(readUnit(this.#window, at, end, final, this.#json !== undefined), at);
       } else {
-        if ((byte | 0x20) === LOWER_E) this.#endFraction(at);
+        if ((byte | 0x20) === LOWER_E) this.#endMantissa(at);
         readings.end(at);
       }
       if (this.#openUnit === undefined) this.#findings.settleAt(at, byte);
@@ -163,13 +164,11 @@ export class PanMasker implements Masker {
     return length;
   }
 
-  /** At the `e` of a JSON number: its fraction is pending where the exponent can make a card of it. */
-  #endFraction(at: number): void {
-    const group = this.#readings.lastGroup;
-    if (this.#json === undefined || group === undefined || group.digits < FRACTION_MINIMUM_DIGITS) return;
-    if (this.#window.byteAt(group.start - 1) === DOT && this.#openNumber(at) < at) {
-      this.#findings.addFraction(group.start, at);
-    }
+  /** At the `e` of a JSON number: its digits are pending where the exponent can make a card of them. */
+  #endMantissa(at: number): void {
+    if (!isDigit(this.#window.byteAt(at - 1))) return;
+    const start = this.#openNumber(at);
+    if (at - start >= PAN_MINIMUM_DIGITS) this.#findings.addMantissa(start, at);
   }
 
   /** The first byte that may yet be hidden. */

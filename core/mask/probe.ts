@@ -1,9 +1,9 @@
-import {byteSet, DIGIT_0, DOT, HYPHEN, isDigit, SPACE} from './bytes.ts';
+import {byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import type {Markers} from './markers.ts';
 import {mayStartPan, PAN_MINIMUM_DIGITS} from './pan.ts';
 
 /** What candidates consist of that are written plainly: digits and separators. All else is at a marker. */
-const CANDIDATE = byteSet('0123456789 -.');
+const CANDIDATE = byteSet('0123456789 +-.');
 
 /** Looked at in one go. Of a longer stretch of such bytes, all are read closely that may begin a candidate. */
 const STRETCH_MAXIMUM_BYTES = 32;
@@ -75,5 +75,5 @@ function isCandidate(chunk: Buffer, start: number, end: number): boolean {
 }
 
 function isSeparator(byte: number | undefined): boolean {
-  return byte === SPACE || byte === HYPHEN || byte === DOT;
+  return byte === SPACE || byte === PLUS || byte === HYPHEN || byte === DOT;
 }

@@ -34,11 +34,6 @@ export class Readings {
     return this.#literal.hidesNext || this.#decoded.hidesNext;
   }
 
-  /** The digits since the last separator, as they stand. */
-  get lastGroup(): {readonly start: number; readonly digits: number} | undefined {
-    return this.#literal.lastGroup;
-  }
-
   addDigit(value: number, start: number, end: number): void {
     this.#literal.addDigit(value, start, end);
     if (this.#isDecodedAt(start)) this.#decoded.addDigit(value, start, end);

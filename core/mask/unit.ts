@@ -1,7 +1,7 @@
 import {AMPERSAND, BACKSLASH, CARRIAGE_RETURN, ESCAPE, PERCENT} from './bytes.ts';
-import {type Meaning, meaningOf} from './characters.ts';
+import {HIGH_SURROGATES, type Meaning, meaningOf} from './characters.ts';
 import {type Encoded, readEntity, readLineWrap, readPercent, readTerminalSequence} from './encoded.ts';
-import {readEscape} from './escape.ts';
+import {type Escape, readEscape} from './escape.ts';
 import {readUtf8} from './utf8.ts';
 import type {StreamWindow} from './window.ts';
 
@@ -23,6 +23,7 @@ export interface Decoded {
 }
 
 const OTHER: Meaning = {kind: 'other'};
+const NO_ESCAPE: Escape = {kind: 'other', length: 1};
 const OPEN: Unit = {kind: 'incomplete', open: true};
 
 /**
@@ -73,7 +74,28 @@ function readEscaped(window: StreamWindow, index: number, end: number, final: bo
     return {kind: 'word', length, decoded: meaning.kind === 'other' ? undefined : {length, meaning}};
   if (codePoint === AMPERSAND) return unitOf(length, readEntity(window, index, index + length, end), final);
   if (codePoint === ESCAPE) return unitOf(length, readTerminalSequence(window, index, index + length, end), final);
+  if (HIGH_SURROGATES.has(codePoint)) return readSurrogates(window, index, length, codePoint, end, final, json);
   return {kind: 'known', length, meaning};
+}
+
+/** An escape of the first half in UTF-16 of a character, which has this length, and after it the second. */
+function readSurrogates(
+  window: StreamWindow,
+  index: number,
+  length: number,
+  high: number,
+  end: number,
+  final: boolean,
+  json: boolean,
+): Unit {
+  const next = index + length;
+  if (next >= end && !final) return OPEN;
+  const second: Escape =
+    next < end && window.byteAt(next) === BACKSLASH ? readEscape(window, next, end, final, json) : NO_ESCAPE;
+  if (second.kind === 'incomplete') return OPEN;
+  const low = second.kind === 'character' && second.length === length ? second.codePoint - 0xdc00 : -1;
+  if (low < 0 || low > 0x3ff) return {kind: 'known', length, meaning: OTHER};
+  return {kind: 'known', length: 2 * length, meaning: meaningOf(0x10000 + ((high - 0xd800) << 10) + low)};
 }
 
 /** What means nothing as it stands. */
