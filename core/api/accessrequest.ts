@@ -85,6 +85,11 @@ export interface AccessRequestSpec {
      * The path of a call that is about no resource.
      */
     path?: string;
+    /**
+     * The agent would see the answer unmasked, card numbers included, as far as the policy's namespace may
+     * lift masking. Part of the digest.
+     */
+    unmasked?: boolean;
   };
   /**
    * The HTTP request that is held, exactly.

@@ -39,6 +39,7 @@ describe('a grant Once', () => {
     ['issuer', {agent: {...call.agent, issuer: 'https://other.example.com'}}],
     ['policy', {requirement: {...call.requirement, policy: 'other/agents'}}],
     ['rule', {requirement: {...call.requirement, rule: 'other'}}],
+    ['masking', {requirement: {...call.requirement, unmasked: true}}],
     ['method', {operation: operation('PUT', '/api/v1/namespaces/pay/secrets?fieldManager=kubectl')}],
     ['path', {operation: operation('POST', '/api/v1/namespaces/other/secrets?fieldManager=kubectl')}],
     ['query', {operation: operation('POST', '/api/v1/namespaces/pay/secrets')}],

@@ -10,6 +10,8 @@ export interface DigestRequirement {
   /** `namespace/name`. */
   readonly policy: string;
   readonly rule: string;
+  /** The approvers are asked to show the answer unmasked. */
+  readonly unmasked?: boolean;
 }
 
 /** What a digest says who it is about: the same token subject, whatever token. */
@@ -84,7 +86,8 @@ function encode(
   fields: readonly unknown[],
 ): string {
   const {username, uid, issuer} = agent;
-  return JSON.stringify([version, username, uid, issuer, requirement.policy, requirement.rule, ...fields]);
+  const {policy, rule, unmasked = false} = requirement;
+  return JSON.stringify([version, username, uid, issuer, policy, rule, ...fields, ...(unmasked ? ['unmasked'] : [])]);
 }
 
 function splitTarget(requestURI: string): {path: string; query: string} {

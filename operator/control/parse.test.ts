@@ -10,7 +10,14 @@ const open = {
   expireAfterSeconds: 900,
   spec: {
     agent: {username: 'agent:bot', uid: 'u', groups: ['ai-agents'], issuer: 'https://issuer.example.com'},
-    operation: {verb: 'create', apiGroup: '', apiVersion: 'v1', resource: 'secrets', namespace: 'payments'},
+    operation: {
+      verb: 'create',
+      apiGroup: '',
+      apiVersion: 'v1',
+      resource: 'secrets',
+      namespace: 'payments',
+      unmasked: true,
+    },
     request: {method: 'POST', path: '/api/v1/namespaces/payments/secrets', bodySHA256: digest, command: ['sh']},
     digest,
     policy: {namespace: 'payments', name: 'agents', uid: 'p', rule: 'secrets', generation: 2},
@@ -72,6 +79,7 @@ describe('a request to open is refused with the name of the field', () => {
     ['spec.agent.__proto__', ['spec', 'agent'], JSON.parse('{"username":"x","__proto__":{}}')],
     ['spec.agent.toString', ['spec', 'agent', 'toString'], 'x'],
     ['spec.operation.verb', ['spec', 'operation', 'verb'], undefined],
+    ['spec.operation.unmasked', ['spec', 'operation', 'unmasked'], 'true'],
     ['spec.request.bodySHA256', ['spec', 'request', 'bodySHA256'], digest.toUpperCase()],
     ['spec.request.command', ['spec', 'request', 'command'], 'sh'],
     ['spec.digest', ['spec', 'digest'], `${digest}0`],

@@ -5,7 +5,7 @@ import type {
   ConsumeRequest,
   OpenRequest,
 } from '../../core/control/messages.ts';
-import {list, object, oneOf, type Reader, text, wholeNumber} from './reader.ts';
+import {flag, list, object, oneOf, type Reader, text, wholeNumber} from './reader.ts';
 
 const sha256 = text(/^[0-9a-f]{64}$/, 'a sha256 as 64 lower-case hexadecimal digits');
 const dnsLabel = text(
@@ -78,6 +78,7 @@ export const readOpenRequest: Reader<OpenRequest> = object({
           namespace: anyText,
           name: anyText,
           path: anyText,
+          unmasked: flag,
         },
       ),
       request: object(

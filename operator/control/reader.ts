@@ -64,6 +64,11 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Reader<
   };
 }
 
+export const flag: Reader<boolean> = (value, field) => {
+  if (typeof value !== 'boolean') throw invalid(field, 'must be true or false');
+  return value;
+};
+
 /** A whole number of at least `minimum` that JSON carries exactly. */
 export function wholeNumber(minimum: number): Reader<number> {
   return (value, field) => {

@@ -32,8 +32,8 @@ function eventsOf(before: AccessRequest, after: AccessRequestStatus, slot: SlotO
   const events: EventOptions[] = [];
   const {spec} = before;
   if (before.status?.phase === undefined) {
-    const {verb, resource, path, name} = spec.operation;
-    const what = [verb, resource ?? path, name].filter(Boolean).join(' ');
+    const {verb, resource, path, name, unmasked} = spec.operation;
+    const what = [verb, resource ?? path, name, unmasked && 'unmasked'].filter(Boolean).join(' ');
     const note = `${spec.agent.username} asks to ${what} (rule ${spec.policy.namespace}/${spec.policy.name} ${spec.policy.rule}); decide before ${spec.expiresAt}.`;
     events.push({type: 'Normal', reason: 'Opened', action: 'Open', note});
   }

@@ -24,7 +24,11 @@ const policy: BundlePolicy = {
   generation: 3,
   enforcementMode: 'Enforce',
   subjects: [],
-  rules: [rule, {name: 'reads', effect: 'Allow', operations: [], conditions: [], message: ''}],
+  rules: [
+    rule,
+    {...rule, name: 'seen', unmasked: true},
+    {name: 'reads', effect: 'Allow', operations: [], conditions: [], message: ''},
+  ],
   masking: [],
   auditLevel: 'Metadata',
   recordInput: false,
@@ -82,6 +86,12 @@ describe('it lives', () => {
   });
 });
 
+test('a rule that shows the answer unmasked is asked for as such', () => {
+  const operation = {...request.spec.operation, unmasked: true};
+  const seen = but({operation, policy: {...request.spec.policy, rule: 'seen'}});
+  expect(verifyOpenRequest(seen, bundle)).toBe('payments');
+});
+
 describe('refused', () => {
   const {policy: named} = request.spec;
   test.each([
@@ -104,6 +114,18 @@ describe('refused', () => {
     ['other users', but({approvers: {users: ['eve'], groups: ['oncall']}}), 409, 'spec.approvers.users'],
     ['no approvers where the rule has some', but({approvers: {}}), 409, 'spec.approvers.groups'],
     ['a grant that lasts longer', but({grant: 'Window'}), 409, 'spec.grant'],
+    [
+      'an answer that the rule would not show',
+      but({operation: {...request.spec.operation, unmasked: true}}),
+      409,
+      'spec.operation.unmasked',
+    ],
+    [
+      'silence about an answer that is shown unmasked',
+      but({policy: {...named, rule: 'seen'}}),
+      409,
+      'spec.operation.unmasked',
+    ],
     ['a later expiry', but({}, {expireAfterSeconds: 901}), 409, 'expireAfterSeconds'],
   ])('%s', (_name, given, httpStatus, field) => {
     expect(() => verifyOpenRequest(given, bundle)).toThrow(expect.objectContaining({httpStatus, field}));

@@ -11,9 +11,11 @@ import {Refusal} from '../control/refusal.ts';
  */
 export function verifyOpenRequest(request: OpenRequest, bundle: Bundle): string {
   const namespace = verifyNamespace(request, bundle.rootNamespace);
-  verifyTerms(request, approvalInForce(request, bundle));
+  verifyTerms(request, ruleInForce(request, bundle));
   return namespace;
 }
+
+type RuleTerms = BundleApproval & {readonly unmasked: boolean};
 
 function verifyNamespace({namespace, spec}: OpenRequest, rootNamespace: string): string {
   const target = spec.operation.namespace || rootNamespace;
@@ -32,7 +34,7 @@ function verifyNamespace({namespace, spec}: OpenRequest, rootNamespace: string):
   return target;
 }
 
-function approvalInForce({spec}: OpenRequest, bundle: Bundle): BundleApproval {
+function ruleInForce({spec}: OpenRequest, bundle: Bundle): RuleTerms {
   const {namespace, name, uid, rule: ruleName} = spec.policy;
   const policy = bundle.policies.find((candidate) => candidate.namespace === namespace && candidate.name === name);
   if (!policy || (uid !== undefined && uid !== policy.uid)) {
@@ -48,17 +50,19 @@ function approvalInForce({spec}: OpenRequest, bundle: Bundle): BundleApproval {
   if (policy.enforcementMode !== 'Enforce') {
     throw mismatch('spec.policy', `policy ${namespace}/${name} is in DryRun and asks for no approval`);
   }
-  return rule.approval;
+  return {...rule.approval, unmasked: rule.unmasked === true};
 }
 
-function verifyTerms({spec, expireAfterSeconds}: OpenRequest, approval: BundleApproval): void {
-  const {approvers, count, grant} = approval;
+function verifyTerms({spec, expireAfterSeconds}: OpenRequest, terms: RuleTerms): void {
+  const {approvers, count, grant, unmasked} = terms;
   const wanted: readonly (readonly [field: string, given: unknown, inForce: unknown])[] = [
     ['spec.approvers.groups', sorted(spec.approvers?.groups), sorted(approvers.groups)],
     ['spec.approvers.users', sorted(spec.approvers?.users), sorted(approvers.users)],
     ['spec.count', spec.count, count],
     ['spec.grant', spec.grant, grant],
-    ['expireAfterSeconds', expireAfterSeconds, approval.expireAfterSeconds],
+    ['expireAfterSeconds', expireAfterSeconds, terms.expireAfterSeconds],
+    // Else a proxy could keep from approvers what they let the agent see.
+    ['spec.operation.unmasked', spec.operation.unmasked === true, unmasked],
   ];
   for (const [field, given, inForce] of wanted) {
     if (JSON.stringify(given) !== JSON.stringify(inForce)) {

@@ -45,6 +45,7 @@ interface Of {
   readonly contentType?: string;
   readonly agent?: Parameters<typeof agent>[0];
   readonly rule?: string;
+  readonly unmasked?: boolean;
 }
 
 function held(of: Of = {}) {
@@ -58,11 +59,22 @@ function held(of: Of = {}) {
     decision: undefined as never,
     body: {bytes, contentType, content: readBody(bytes, contentType)},
   };
-  return heldRequirement({...requirement(grant), ...(of.rule && {rule: of.rule})}, decided, maskText).open;
+  const {rule = 'ask', unmasked = false} = of;
+  return heldRequirement({...requirement(grant), rule, unmasked}, decided, maskText).open;
 }
 
 const digest = (of: Of) => held(of).spec.digest;
 const named = (name: string, data = 'x') => ({metadata: {name}, data: {a: data}});
+
+test('an approver sees that the agent would see the answer unmasked, and decides on that', () => {
+  for (const grant of ['Once', 'Window'] as const) {
+    const unmasked = held({grant, unmasked: true}).spec;
+    expect(unmasked.operation.unmasked).toBe(true);
+    const masked = held({grant}).spec;
+    expect(masked.operation).not.toHaveProperty('unmasked');
+    expect(unmasked.digest).not.toBe(masked.digest);
+  }
+});
 
 test('an approver sees who, what, by which rule, and the request itself', () => {
   const {namespace, expireAfterSeconds, spec} = held({body: named('db')});

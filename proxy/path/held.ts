@@ -50,6 +50,7 @@ export function heldRequirement(
           ...(operation.namespace !== '' && {namespace: operation.namespace}),
           ...(name && {name: maskText(name)}),
           ...(!operation.isResourceRequest && {path: maskText(operation.path)}),
+          ...(requirement.unmasked && {unmasked: true}),
         },
         request,
         digest: digestFor(requirement, decided),
