@@ -26,7 +26,6 @@ export function readNumber(token: string): NumberReading {
   const match = NUMBER.exec(token);
   if (match === null) return {kind: 'noNumber'};
   const [, integer = '', fraction = '', exponent = '0'] = match;
-  if (isPanText(integer)) return {kind: 'pan', lastFour: integer.slice(-4)};
   const length = integer.length + Number(exponent);
   const isMoved = fraction.length >= FRACTION_MINIMUM_DIGITS || Number(exponent) < 0;
   const isReadable = integer.length + fraction.length <= MANTISSA_MAXIMUM_DIGITS;
@@ -34,6 +33,7 @@ export function readNumber(token: string): NumberReading {
     const value = (integer + fraction).padEnd(length, '0').slice(0, length);
     if (isPanText(value)) return {kind: 'pan', lastFour: value.slice(-4)};
   }
+  if (isPanText(integer)) return {kind: 'pan', lastFour: integer.slice(-4)};
   return {kind: 'number'};
 }
 
