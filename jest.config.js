@@ -12,7 +12,7 @@ export default {
       ...project,
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(cluster|integration|node|e2e)/'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(cluster|integration|node|e2e|clients)/'],
     },
     {
       ...project,
@@ -23,6 +23,12 @@ export default {
       ...project,
       displayName: 'e2e',
       testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
+    },
+    {
+      ...project,
+      displayName: 'clients',
+      testMatch: ['<rootDir>/test/clients/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/clients/setup.ts',
     },
     {
       ...project,

@@ -21,7 +21,8 @@ export function writeOrCheck(generated: ReadonlyMap<string, string>): void {
   }
 }
 
-function formatted(file: string, text: string): string {
+/** A text in the linter's format, given the path that it has from the root of the repository. */
+export function formatted(file: string, text: string): string {
   const biome = path.join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
   return execFileSync(process.execPath, [biome, 'format', `--stdin-file-path=${file}`], {
     cwd: root,

@@ -228,7 +228,7 @@ export function configMap(name: string, data: Readonly<Record<string, string>> =
 }
 
 /** Runs the exec credential plugin that a kubeconfig names, as kubectl does. */
-async function tokenByPlugin(kubeconfig: string): Promise<string> {
+export async function tokenByPlugin(kubeconfig: string): Promise<string> {
   const {users} = parse(await readFile(kubeconfig, 'utf8')) as {
     users: [{user: {exec: {command: string; args: string[]; env: {name: string; value: string}[]}}}];
   };
