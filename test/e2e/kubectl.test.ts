@@ -78,11 +78,11 @@ function comparable(way: Way, {code, stdout, stderr}: KubectlResult) {
   const plain = (text: string) =>
     text
       .replaceAll(namespaces[way], '@')
+      .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, 'UID')
       .replaceAll(/https:\/\/127\.0\.0\.1:\d+/g, 'https://server')
       .replaceAll(/\d{4}-\d\d-\d\d[T ][\d:.]+(Z| [+-]\d{4} \S+)?/g, 'TIME')
       .replaceAll(/\w{3}, \d\d \w{3} \d{4} [\d:]+ [+-]\d{4}/g, 'TIME')
       .replaceAll(/(<?\b(\d+[dhms])+\b|<invalid>|<unknown>)( ago)?/g, 'AGE')
-      .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, 'UID')
       .replaceAll(/(resourceVersion\\*"?: ?\\*)"\d+/g, '$1VERSION')
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1')
       .replaceAll(/10\.0\.0\.\d+/g, 'ADDRESS')
@@ -202,9 +202,9 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
     {command: 'wait --for=jsonpath={.spec.replicas}=2 deployment/web --timeout=20s'},
     {command: 'wait --for=create configmap/config --timeout=20s'},
     {command: 'wait --for=condition=Progressing deployment/web --timeout=20s'},
-    {command: 'wait --for=condition=Available deployment/web --timeout=1s'},
-    {command: 'wait --for=delete deployment/web --timeout=1s'},
-    {command: 'wait --for=delete deployment/absent --timeout=1s'},
+    {command: 'wait --for=condition=Available deployment/web --timeout=2s'},
+    {command: 'wait --for=delete deployment/web --timeout=2s'},
+    {command: 'wait --for=delete deployment/absent --timeout=2s'},
   ],
   get: [
     {command: 'get deployments,services,configmaps,secrets,serviceaccounts,roles'},
@@ -249,7 +249,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   drain: [
     {command: 'cordon node-@'},
     {command: 'drain node-@ --dry-run=server --force'},
-    {command: 'drain node-@ --timeout=1s'},
+    {command: 'drain node-@ --timeout=2s'},
     {command: 'drain node-@ --force --grace-period=0 --timeout=20s'},
     {command: 'get pods --field-selector spec.nodeName=node-@'},
     {command: 'uncordon node-@'},
