@@ -89,12 +89,12 @@ test('a head that comes byte by byte, each in a record of its own, is read as it
   }
 });
 
-test('an answer that ends with its connection arrives whole, also when its reader was stopped at the end', async () => {
+test('an answer behind which the connection ends arrives whole, also when its reader was stopped at the end', async () => {
   const body = randomBytes(200_000);
   const server = createTlsServer(presented, (socket) => {
     socket.on('error', () => {});
     socket.once('data', () => {
-      socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n');
+      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
       socket.end(body);
     });
   });
