@@ -1,5 +1,6 @@
 /**
- * Makes core/api/*.ts and docs/reference/api.md from the CustomResourceDefinitions beside this file.
+ * Makes core/api/*.ts, docs/reference/api.md and the schema by which the command line checks policies, from the
+ * CustomResourceDefinitions beside this file.
  *
  *   node crds/generate.ts           writes them
  *   node crds/generate.ts --check   writes nothing, and exits with 1 where one is stale
@@ -7,6 +8,7 @@
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import {writeOrCheck} from '../docs/generated.ts';
+import {checkedSchema} from './checked.ts';
 import {referenceOf} from './reference.ts';
 import {parseCustomResource} from './schema.ts';
 import {typesOf} from './typescript.ts';
@@ -26,6 +28,9 @@ const generated = new Map<string, string>();
 for (const {definition, types, resource} of resources) {
   generated.set(types, await typesOf(resource, definition));
 }
+const [policies] = resources;
+if (policies !== undefined)
+  generated.set('cli/policy/schema.ts', checkedSchema(policies.resource, policies.definition));
 generated.set('docs/reference/api.md', referenceOf(resources.map(({resource}) => resource)));
 
 writeOrCheck(generated);

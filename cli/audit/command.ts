@@ -1,5 +1,5 @@
 import {Command} from 'commander';
-import {type CommandInput, processInput} from './input.ts';
+import {type CommandInput, processInput} from '../input.ts';
 import {verifyCommand} from './verify.ts';
 
 /** `lockkeeper audit`. */

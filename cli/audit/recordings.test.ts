@@ -4,8 +4,8 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {noPrevious, seal} from '../../core/audit/chain.ts';
+import {processInput} from '../input.ts';
 import {auditCommand} from './command.ts';
-import {processInput} from './input.ts';
 
 const day = '2026-01-02';
 const content = '{"version":2}\n[1, "o", "hello"]\n';

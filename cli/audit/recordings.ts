@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {join} from 'node:path';
 import type {Fault, FaultKind} from '../../core/audit/fault.ts';
 import type {RecordingClaim} from '../../core/audit/recordingclaims.ts';
-import type {CommandInput} from './input.ts';
+import type {CommandInput} from '../input.ts';
 
 /** What became of the recordings that one log names. */
 export interface RecordingsSummary {

@@ -4,8 +4,8 @@ import {join} from 'node:path';
 import {describe, expect, test} from '@jest/globals';
 import {noPrevious, seal} from '../../core/audit/chain.ts';
 import type {Checkpoint} from '../../core/control/messages.ts';
+import {type CommandInput, processInput} from '../input.ts';
 import {auditCommand} from './command.ts';
-import {type CommandInput, processInput} from './input.ts';
 
 class Exit extends Error {}
 
@@ -38,6 +38,7 @@ async function run(files: Readonly<Record<string, string>>, ...args: string[]) {
       if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
       return text;
     },
+    writeText: async () => {},
     list: async () => [],
     out: (text) => {
       result.out += text;

@@ -2,8 +2,8 @@ import {Command, Option} from 'commander';
 import type {Fault} from '../../core/audit/fault.ts';
 import {LogVerifier, type VerifySummary} from '../../core/audit/verify.ts';
 import type {Checkpoint} from '../../core/control/messages.ts';
+import type {CommandInput} from '../input.ts';
 import {parseCheckpoints} from './checkpoints.ts';
-import type {CommandInput} from './input.ts';
 import {RecordingCheck, RecordingDirectory} from './recordings.ts';
 import {type FileVerdict, json, type MissingLog, text, type Verdict} from './report.ts';
 

@@ -1,5 +1,5 @@
 import {createReadStream} from 'node:fs';
-import {readdir, readFile} from 'node:fs/promises';
+import {readdir, readFile, writeFile} from 'node:fs/promises';
 import {join, relative} from 'node:path';
 
 /** What a command reads and where it speaks, so that a test can stand in for the process. */
@@ -7,6 +7,7 @@ export interface CommandInput {
   /** @param path A file, or `-` for standard input. */
   read(path: string): AsyncIterable<Uint8Array>;
   readText(path: string): Promise<string>;
+  writeText(path: string, text: string): Promise<void>;
   /** All that is no directory, below a directory, by its path from there. */
   list(directory: string): Promise<readonly string[]>;
   out(text: string): void;
@@ -21,6 +22,7 @@ export function processInput(): CommandInput {
   return {
     read: (path) => (path === '-' ? process.stdin : createReadStream(path, {highWaterMark: 1024 * 1024})),
     readText: (path) => readFile(path, 'utf8'),
+    writeText: (path, text) => writeFile(path, text),
     async list(directory) {
       const entries = await readdir(directory, {recursive: true, withFileTypes: true});
       return entries
