@@ -85,7 +85,7 @@ describeWithNode('streams into pods', () => {
       expect(stdout).toHaveLength(16);
     });
 
-    test('the end of the input is the end of the input', async () => {
+    test('pitfall 17: the end of the input is the end of the input', async () => {
       const {code, stdout} = await run(
         transport,
         ['exec', '-i', 'box', '-c', 'main', '--', 'wc', '-c'],
@@ -111,7 +111,7 @@ describeWithNode('streams into pods', () => {
       expect(annotations?.['lockkeeper.dev/recording']).toMatch(/\.cast$/);
     });
 
-    test('kubectl cp brings files there and back', async () => {
+    test('pitfall 17: kubectl cp brings files there and back', async () => {
       const file = path.join(stack.environment.directory, `cp-${mark}`);
       const content = randomBytes(300_000).toString('base64');
       await writeFile(file, content);

@@ -62,7 +62,7 @@ describe('streams', () => {
     ['that the request did not ask for', 'stdin'],
     ['of two types', 'stdout\0stderr'],
     ['of a type that was opened before', 'error'],
-  ])('one %s is refused, and not opened upstream', async (_name, type) => {
+  ])('pitfall 18: one %s is refused, and not opened upstream', async (_name, type) => {
     const {agent, kubelet, opened} = await relaying({streams: ['error', 'stdout', 'stderr']});
     const {error} = await opened('error');
     error.agent.stream.reset(5);

@@ -211,7 +211,7 @@ describe('with a peer that says what it likes', () => {
     ['the number of an open stream, which ends too', 3, '|reset 1|'],
     ['a lower number', 1, ''],
     ['a number of ours', 2, ''],
-  ])('a stream is refused that has %s', async (_name, streamId, log) => {
+  ])('pitfall 18: a stream is refused that has %s', async (_name, streamId, log) => {
     const end = spdyEnd('Server', ours);
     theirs.write(Buffer.concat([frames.synStream(3, false, block()), frames.synStream(streamId, false, block())]));
     await eventually(() => expect(peer.of('RstStream')).toEqual([{type: 'RstStream', streamId, status: 1}]));
