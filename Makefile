@@ -18,7 +18,7 @@ else
   cluster_needs := binaries
 endif
 
-.PHONY: help demo run test lint bench bench-streams cluster cluster-down binaries
+.PHONY: help demo run test lint bench bench-streams cluster cluster-down protobuf binaries
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do \
@@ -47,6 +47,14 @@ cluster: $(installed) ## start a local Kubernetes API server that stays; NODE=1 
 
 cluster-down: $(installed) ## end it, with no trace
 	@$(node) test/cluster/keep.ts down
+
+# Of the version in go.mod: to go to another, `go get k8s.io/api@v0.X.Y k8s.io/client-go@v0.X.Y` there first.
+schema := core/request/schema
+protobuf: $(installed) ## write core/request/schema/table.ts and the bodies of its test anew; needs Go
+	@cd $(schema) && CGO_ENABLED=0 GOWORK=off go build -o testdata/schema .
+	@$(schema)/testdata/schema table > $(schema)/table.ts
+	@$(schema)/testdata/schema bodies < $(schema)/objects.yaml > $(schema)/testdata/bodies.jsonl
+	@rm $(schema)/testdata/schema && node_modules/.bin/biome format --write $(schema)/table.ts
 
 # Apart from the targets that need them, so that a build of some minutes is seen, and a missing Go said in one sentence.
 binaries: $(installed)

@@ -1,3 +1,4 @@
+import {jsonOfBuiltIn} from './builtin.ts';
 import {CBORError, jsonOfCBOR} from './cbor.ts';
 import {readEnvelope} from './envelope.ts';
 import {JSONTextError, parseJSON} from './json.ts';
@@ -7,11 +8,12 @@ import {objectOfEnvelope, PartialObject} from './partial.ts';
 export type Body =
   | {readonly kind: 'Empty'}
   /**
-   * JSON, or CBOR that says the same. `value` as {@link parseJSON} gives it; `canonical` is the same for every way to
-   * write the same value.
+   * JSON, or CBOR and protobuf that say the same. `value` as {@link parseJSON} gives it; `canonical` is the same for
+   * every way to write the same value. Of protobuf `encoded` is what was sent, so that a digest need not rest on how it
+   * was read.
    */
-  | {readonly kind: 'JSON'; readonly value: unknown; readonly canonical: string}
-  /** A media type that is not read as a whole: protobuf, YAML. The bytes are their own canonical form. */
+  | {readonly kind: 'JSON'; readonly value: unknown; readonly canonical: string; readonly encoded?: Uint8Array}
+  /** What is not read as a whole: YAML, protobuf of other kinds. The bytes are their own canonical form. */
   | {readonly kind: 'Opaque'; readonly canonical: Uint8Array; readonly readable?: PartialObject};
 
 /** A body that the API server could read differently from us, or not at all. Answered with 400. */
@@ -114,7 +116,14 @@ function readYAML(bytes: Uint8Array, contentType: string): Body {
   }
 }
 
+/** Protobuf that is not read, or not within the bounds of JSON, is opaque: there is more in it than one can tell. */
 function readProtobuf(bytes: Uint8Array, contentType: string): Body {
+  const json = jsonOfBuiltIn(bytes);
+  try {
+    if (json !== undefined) return {kind: 'JSON', ...parseJSON(json, maximumDepth), encoded: bytes};
+  } catch (error) {
+    if (!(error instanceof JSONTextError)) throw error;
+  }
   const envelope = readEnvelope(bytes);
   return envelope === undefined
     ? opaque(bytes, contentType)

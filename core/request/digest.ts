@@ -73,9 +73,16 @@ export function objectDigest({agent, requirement, operation, objectName}: Object
   );
 }
 
-/** Lower-case hex sha256 of the canonical body; "" where there is none. */
+/** Lower-case hex sha256 of the canonical body, of protobuf that of its bytes; "" where there is none. */
 export function bodySHA256(body: Body): string {
-  return body.kind === 'Empty' ? '' : sha256(body.canonical);
+  switch (body.kind) {
+    case 'Empty':
+      return '';
+    case 'JSON':
+      return sha256(body.encoded ?? body.canonical);
+    case 'Opaque':
+      return sha256(body.canonical);
+  }
 }
 
 /** A JSON array: no two lists of fields have the same text. */

@@ -3,6 +3,9 @@ import {BinaryReader, WireType} from '@bufbuild/protobuf/wire';
 /** Fields that hold bytes, by number; each with its values in order. */
 export type Fields = ReadonlyMap<number, readonly Uint8Array[]>;
 
+/** Of a message: what is read of it holds few, and each costs more memory than the two bytes that make it. */
+const maximumValues = 10_000;
+
 const magic = Buffer.from('k8s\0');
 
 /**
@@ -16,11 +19,14 @@ export function unwrapped(bytes: Uint8Array): Fields | undefined {
   return isWrapped ? fields(bytes.subarray(magic.length)) : undefined;
 }
 
-/** The length-delimited fields of a message by number, in order. Throws where the bytes are no message. */
+/** The length-delimited fields of a message by number, in order. Throws where the bytes are no message, or too many. */
 export function fields(message: Uint8Array): Fields {
   const found = new Map<number, Uint8Array[]>();
   const reader = new BinaryReader(message);
+  let count = 0;
   while (reader.pos < reader.len) {
+    count += 1;
+    if (count > maximumValues) throw new Error('a message of too many values');
     const [number, wireType] = reader.tag();
     if (wireType !== WireType.LengthDelimited) {
       reader.skip(wireType, number);
@@ -45,5 +51,5 @@ export function last(values: readonly Uint8Array[] = []): Uint8Array {
 
 /** Throws where the bytes are not UTF-8. */
 export function text(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
+  return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes);
 }

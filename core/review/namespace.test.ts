@@ -11,7 +11,9 @@ const field = (number: number, content: string | Uint8Array) =>
     .uint32((number << 3) | 2)
     .bytes(Buffer.from(content as string))
     .finish();
-const review = (...parts: Uint8Array[]) => Buffer.concat([Buffer.from('k8s\0'), field(2, Buffer.concat(parts))]);
+const type = Buffer.concat([field(1, 'authorization.k8s.io/v1'), field(2, 'SelfSubjectRulesReview')]);
+const review = (...parts: Uint8Array[]) =>
+  Buffer.concat([Buffer.from('k8s\0'), field(1, type), field(2, Buffer.concat(parts))]);
 
 test.each<[string, string, string | Uint8Array, string | undefined]>([
   ['JSON', 'application/json', '{"spec":{"namespace":"payments"}}', 'payments'],
@@ -19,7 +21,7 @@ test.each<[string, string, string | Uint8Array, string | undefined]>([
   ['JSON called YAML', 'application/yaml', '{"spec":{"namespace":"payments"}}', 'payments'],
   ['CBOR', 'application/cbor', encode({spec: {namespace: 'payments'}}), 'payments'],
   ['protobuf', protobuf, review(field(1, ''), field(2, field(1, 'payments'))), 'payments'],
-  ['protobuf in two parts', protobuf, review(field(2, field(1, 'a')), field(2, field(1, 'payments'))), 'payments'],
+  ['protobuf in two parts', protobuf, review(field(2, field(1, 'a')), field(2, field(1, 'payments'))), undefined],
   ['no spec', 'application/json', '{}', undefined],
   ['a spec that is null', 'application/json', '{"spec":null}', undefined],
   ['a namespace that is a number', 'application/json', '{"spec":{"namespace":1}}', undefined],

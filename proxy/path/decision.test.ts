@@ -199,18 +199,27 @@ describe('the body', () => {
     await decided(applied, patch, {body: cbor, headers: {'content-type': 'application/apply-patch+cbor'}});
   });
 
-  test('in protobuf is read for its metadata, and a condition on more says what would help', async () => {
-    const headers = {'content-type': 'application/vnd.kubernetes.protobuf'};
-    const field = (number: number, content: string) => String.fromCharCode((number << 3) | 2, content.length) + content;
-    const object = field(1, field(1, 'agent-a'));
-    const protobuf = `k8s\0${field(1, field(1, 'v1') + field(2, 'ConfigMap'))}${field(2, object)}`;
-    await decided(bundlesOf([conditionOn("object.metadata.name.startsWith('agent-')")]), create, {
-      body: protobuf,
-      headers,
-    });
+  const field = (number: number, content: string) => String.fromCharCode((number << 3) | 2, content.length) + content;
+  const inProtobuf = (apiVersion: string, kind: string, object: string) => ({
+    body: `k8s\0${field(1, field(1, apiVersion) + field(2, kind))}${field(2, object)}`,
+    headers: {'content-type': 'application/vnd.kubernetes.protobuf'},
+  });
+
+  test('in protobuf is read like JSON', async () => {
+    const bundles = bundlesOf([conditionOn("object.data.a == 'b'")]);
+    await decided(bundles, create, inProtobuf('v1', 'ConfigMap', field(2, field(1, 'a') + field(2, 'b'))));
     await expect(
-      decided(bundlesOf([conditionOn('!has(object.data.secret)')]), create, {body: protobuf, headers}),
-    ).rejects.toMatchObject({code: 'PolicyDenied', message: expect.stringMatching(/protobuf.*send JSON/)});
+      decided(bundles, create, inProtobuf('v1', 'ConfigMap', field(2, field(1, 'a') + field(2, 'c')))),
+    ).rejects.toMatchObject({code: 'PolicyDenied'});
+  });
+
+  test('in protobuf, of a kind that is not built in, is read for its metadata, and a condition on more says what would help', async () => {
+    const thing = inProtobuf('x/v1', 'Thing', field(1, field(1, 'agent-a')));
+    await decided(bundlesOf([conditionOn("object.metadata.name.startsWith('agent-')")]), create, thing);
+    await expect(decided(bundlesOf([conditionOn('!has(object.data.secret)')]), create, thing)).rejects.toMatchObject({
+      code: 'PolicyDenied',
+      message: expect.stringMatching(/protobuf.*send JSON/),
+    });
   });
 
   test('in YAML fails the condition, and says what would help', async () => {

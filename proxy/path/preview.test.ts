@@ -135,6 +135,19 @@ describe('the values of a Secret are left out', () => {
     );
   });
 
+  test('also in protobuf, where the length is that of base64', () => {
+    const field = (number: number, content: string) => String.fromCharCode((number << 3) | 2, content.length) + content;
+    const entry = field(1, 'p') + field(2, 'hunter2hunter2');
+    const object = field(1, field(1, 'db')) + field(2, entry);
+    const bytes = `k8s\0${field(1, field(1, 'v1') + field(2, 'Secret'))}${field(2, object)}`;
+    expect(JSON.parse(preview(bytes, 'application/vnd.kubernetes.protobuf', secret))).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {name: 'db'},
+      data: {p: '(20 characters)'},
+    });
+  });
+
   test('and what an approver needs to know stays', () => {
     const body = {
       kind: 'Secret',
