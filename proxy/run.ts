@@ -109,6 +109,10 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
       recorder,
       metrics,
       onInternalError,
+      onUnexpectedPAN(auditID, found) {
+        metrics.panUnexpected(found.resource, found.count);
+        log.warn('pan.unexpected', {auditID, ...found});
+      },
     },
     authenticator,
     capacity: {maximumRequestsInFlight: configuration.maximumRequestsInFlight, metrics},

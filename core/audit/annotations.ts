@@ -20,6 +20,10 @@ export const annotation = {
   dryRun: 'lockkeeper.dev/dry-run',
   /** Values masked in the response, by detector: `{"PAN": 3}`. In the outcome only. */
   masked: 'lockkeeper.dev/masked',
+  /** Card numbers in an answer where policy expects none: `{resource, namespace, name, count, fields}`. In the outcome only. */
+  panUnexpected: 'lockkeeper.dev/pan-unexpected',
+  /** `true` where the rule that decided lifts masking, of all policies or of those of its namespace. */
+  unmasked: 'lockkeeper.dev/unmasked',
   /** The file in the proxy's recording directory that holds the stream: `YYYY-MM-DD/` and the audit ID. */
   recording: 'lockkeeper.dev/recording',
   /** SHA-256 of the whole recording, lower-case hex. In the outcome only. */

@@ -15,6 +15,8 @@ export interface AuditedDecision {
   readonly accessRequest?: string;
   readonly approvers?: readonly string[];
   readonly dryRun?: Obligations['dryRun'];
+  /** The rule lifts masking. */
+  readonly unmasked?: boolean;
 }
 
 /** The AccessRequests behind a call, `namespace/name` each, and who decided so far, in order. */
@@ -25,8 +27,8 @@ export interface AuditedApproval {
 
 /** The record of a policy decision; with `approval` where AccessRequests were opened, joined or denied for it. */
 export function auditDecision(decision: Decision, approval?: AuditedApproval): AuditedDecision {
-  const {outcome, revision: bundleRevision, dryRun} = decision;
-  const common = {outcome, bundleRevision, dryRun, ...(approval && behind(approval))};
+  const {outcome, revision: bundleRevision, dryRun, unmasked} = decision;
+  const common = {outcome, bundleRevision, dryRun, ...(unmasked && {unmasked}), ...(approval && behind(approval))};
   switch (decision.outcome) {
     case 'Allowed':
       return {...common, ...spoke(decision.by), reason: decision.by.message};

@@ -45,7 +45,8 @@ export interface AuditedOutcome {
   /** Set where the answer is the proxy's own. */
   readonly status?: Status;
   /** How many values each detector masked in the response. */
-  readonly masked?: Readonly<Record<string, number>>;
+  readonly masked?: Readonly<Record<string, number>> | undefined;
+  readonly panUnexpected?: UnexpectedPAN;
   /** What became of the recording of a stream. */
   readonly recording?: SealedRecording;
   /** Body of the response, already masked, null where it is too large to be kept; written at level RequestResponse. */
@@ -54,6 +55,17 @@ export interface AuditedOutcome {
   readonly refusal?: string;
   /** What went wrong in the proxy or between it and the API server. */
   readonly error?: string;
+}
+
+/** Card numbers in an answer where policy expects none; what they were is nowhere. */
+export interface UnexpectedPAN {
+  /** `pods`, `pods/log`, `deployments.apps`; the path of what is no resource. */
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly count: number;
+  /** Members of JSON that they stood in, as far as that is known. */
+  readonly fields: readonly string[];
 }
 
 /** A recording that is closed: what the audit log vouches for. */
@@ -131,6 +143,9 @@ export class EventEncoder {
         if (outcome.masked !== undefined) {
           const counts = JSON.stringify(outcome.masked);
           if (counts !== '{}') annotations += `,"${annotation.masked}":${quote(counts)}`;
+        }
+        if (outcome.panUnexpected !== undefined) {
+          annotations += this.#member(annotation.panUnexpected, JSON.stringify(outcome.panUnexpected));
         }
         if (outcome.recording !== undefined) {
           const {sha256, bytes} = outcome.recording;
@@ -210,6 +225,7 @@ export class EventEncoder {
       this.#member(annotation.reason, decision.reason ?? '') +
       this.#member(annotation.ruleError, decision.ruleError ?? '') +
       this.#member(annotation.bundleRevision, decision.bundleRevision ?? '') +
+      this.#member(annotation.unmasked, decision.unmasked ? 'true' : '') +
       this.#member(annotation.accessRequest, decision.accessRequest ?? '') +
       (approvers === undefined || approvers.length === 0
         ? ''

@@ -104,15 +104,11 @@ function checkedPattern(pattern: string): string {
   return pattern;
 }
 
-/** `kubectl apply` keeps the whole object here, hidden members included. */
-const lastApplied = ['metadata', 'annotations', 'kubectl.kubernetes.io/last-applied-configuration'];
-
 function fieldsOf({paths, action = 'Mask'}: NonNullable<MaskingSource['field']>): readonly FieldPlan[] {
   if (action !== 'Mask' && action !== 'Remove') {
     throw new InvalidMasking('field.action', `must be Mask or Remove, not ${quoted(action)}`);
   }
-  const named = compilePaths(paths, 'field.paths');
-  return [...named, lastApplied].map((path) => ({path, action}));
+  return compilePaths(paths, 'field.paths').map((path) => ({path, action}));
 }
 
 function isGiven(value: unknown): boolean {

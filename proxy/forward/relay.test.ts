@@ -119,6 +119,23 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     expect(await asking.answer()).toMatchObject({status: 200, body: 'ok'});
   });
 
+  test('a reader that leaves bytes out does so under headers that do not say the length', async () => {
+    const shortening: BodyReader = {
+      headers: {'content-type': 'text/plain'},
+      push: (chunk, emit) => emit(chunk.subarray(0, 1)),
+      end: () => {},
+    };
+    const {asking, head, data, ended} = await relaying(protocol, {openBody: () => shortening});
+    head(200, {'content-type': 'text/plain', 'content-length': '6', location: '/4111111111111111'});
+    data('abc');
+    data('def');
+    expect(await ended).toBeUndefined();
+    const {headers, ...answer} = await asking.answer();
+    expect(answer).toEqual({status: 200, body: 'ad', whole: true});
+    expect(headers).not.toHaveProperty('location');
+    expect(headers).not.toHaveProperty('content-length');
+  });
+
   test('what the reader holds back goes out before the end', async () => {
     const {asking, head, data, end} = await relaying(protocol, {openBody: delaying});
     head(200, {});

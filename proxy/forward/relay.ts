@@ -6,8 +6,10 @@ import {downstreamHeaders} from './headers.ts';
 import {Outbox, type OutboxBuffers} from './outbox.ts';
 import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
-/** What the bytes of one response pass through: masking, or nothing. Its output is as long as its input. */
+/** What one response passes through: masking, or nothing. */
 export interface BodyReader {
+  /** In the place of the response's own; where the length of the body changes, they do not say it. */
+  readonly headers?: IncomingHttpHeaders;
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
   end(emit: (bytes: Buffer) => void): void;
 }
@@ -114,7 +116,7 @@ export class Relay implements ResponseHandler {
       const length = headers['content-length'];
       this.#remaining = length === undefined ? -1 : Number(length);
       this.#events = this.#started !== undefined && headers['content-type']?.startsWith('application/json') === true;
-      this.#response.writeHead(statusCode, downstreamHeaders(headers));
+      this.#response.writeHead(statusCode, downstreamHeaders(this.#body.headers ?? headers));
       if (this.#started !== undefined) {
         this.#response.flushHeaders();
         this.#started(statusCode);

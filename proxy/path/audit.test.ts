@@ -19,8 +19,17 @@ async function audited(protocol: Protocol, next: Next<void>) {
   const log = new MemoryLog();
   const metrics = new Metrics();
   const internal: unknown[] = [];
+  const unexpected: unknown[] = [];
   const served = Promise.withResolvers<void>();
-  const serve = withAudit({recorder: log.recorder(), metrics, onInternalError: (error) => internal.push(error)}, next);
+  const serve = withAudit(
+    {
+      recorder: log.recorder(),
+      metrics,
+      onInternalError: (error) => internal.push(error),
+      onUnexpectedPAN: (_, found) => unexpected.push(found),
+    },
+    next,
+  );
   const exchanged = await exchange(protocol, (request, response) => {
     serve(request, response).then(served.resolve, served.reject);
   });
@@ -28,6 +37,7 @@ async function audited(protocol: Protocol, next: Next<void>) {
   return {
     log,
     internal,
+    unexpected,
     served: served.promise,
     ask: (asked?: Asked) => exchanged.ask(asked),
     /** The labels under which the one call was counted. */
@@ -280,7 +290,7 @@ describe.each(protocols)('over %s', (protocol) => {
 
 test('what was found on the way is part of the outcome', async () => {
   const next = intended(async (call) => {
-    call.masked = {counts: {PAN: 3, Regex: 0, Field: 2}};
+    call.masked = [{counts: {PAN: 2, Regex: 0, Field: 2}}, {counts: {PAN: 1}}];
     call.responseObject = '{"kind":"Pod"}';
     call.response.end('ok');
   });
@@ -288,6 +298,20 @@ test('what was found on the way is part of the outcome', async () => {
   await ask().answer();
   await served;
   expect(log.last.annotations).toMatchObject({'lockkeeper.dev/masked': '{"PAN":3,"Field":2}'});
+});
+
+test('card numbers where policy expects none are told of and on record, with their place and none of their digits', async () => {
+  const next = intended(async (call) => {
+    call.panUnexpectedIn = operation({name: 'web'});
+    call.masked = [{counts: {PAN: 2, panFields: new Map([['card', 2]])}}];
+    call.response.end('ok');
+  });
+  const {ask, served, log, unexpected} = await audited('HTTP/1.1', next);
+  await ask().answer();
+  await served;
+  const found = {resource: 'pods', namespace: 'payments', name: 'web', count: 2, fields: ['card']};
+  expect(unexpected).toEqual([found]);
+  expect(JSON.parse(log.last.annotations['lockkeeper.dev/pan-unexpected'] ?? '')).toEqual(found);
 });
 
 test('every call has an audit ID of its own', async () => {

@@ -1,5 +1,6 @@
 import {randomUUID} from 'node:crypto';
-import {maskedValues} from '../../core/mask/counts.ts';
+import type {UnexpectedPAN} from '../../core/audit/event.ts';
+import {type MaskedValues, maskedValues, sumOf} from '../../core/mask/counts.ts';
 import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
 import {breakOff, ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
@@ -7,12 +8,15 @@ import type {AgentConnection} from '../stream/agentconnection.ts';
 import {answer, refusalOf} from './answer.ts';
 import {Call, isGone, type Next, type ServedRequest, type ServedResponse} from './call.ts';
 import {type Refusal, StreamEnded} from './refusal.ts';
+import {unexpectedPAN} from './unexpected.ts';
 
 export interface AuditDependencies {
   readonly recorder: RecorderDependencies;
   readonly metrics: Metrics;
   /** Told of errors that are the proxy's own. */
   readonly onInternalError: (error: unknown) => void;
+  /** Told where card numbers were found in an answer for which policy expects none. */
+  readonly onUnexpectedPAN: (auditID: string, found: UnexpectedPAN) => void;
 }
 
 /** Serves one request; never rejects. `connection`: where it asks for an upgrade. */
@@ -25,7 +29,8 @@ const clientGoneCode = 499;
  * Opens first and closes last: whatever happens inside, the call has its outcome on record and the agent has its
  * answer, or a stream that visibly broke off.
  */
-export function withAudit({recorder, metrics, onInternalError}: AuditDependencies, next: Next<void>): Serve {
+export function withAudit(deps: AuditDependencies, next: Next<void>): Serve {
+  const {recorder, metrics, onInternalError} = deps;
   return async (request, response, connection) => {
     const receivedAtMicroseconds = recorder.now();
     const record = new CallRecord(recorder, {
@@ -48,7 +53,9 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
       outcome = await conclude(call, error);
     }
     const code = outcome === 'ClientGone' && !call.answered ? clientGoneCode : call.statusCode;
-    const masked = call.masked && maskedValues(call.masked.counts);
+    const unexpected = unexpectedPAN(call);
+    if (unexpected !== undefined) deps.onUnexpectedPAN(record.auditID, unexpected);
+    const masked = maskedIn(call);
     metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, masked);
   };
 
@@ -96,12 +103,19 @@ export function withAudit({recorder, metrics, onInternalError}: AuditDependencie
   }
 }
 
-function findings({masked, responseObject, sealed}: Call) {
+function findings(call: Call) {
+  const {responseObject, sealed} = call;
+  const panUnexpected = unexpectedPAN(call);
   return {
-    ...(masked !== undefined && {masked: maskedValues(masked.counts)}),
+    ...(panUnexpected !== undefined && {panUnexpected}),
+    masked: maskedIn(call),
     ...(responseObject !== undefined && {responseObject}),
     ...(sealed !== undefined && {recording: sealed}),
   };
+}
+
+function maskedIn({masked}: Call): MaskedValues | undefined {
+  return masked.length === 0 ? undefined : maskedValues(sumOf(masked.map(({counts}) => counts)));
 }
 
 function causeOf({cause}: Refusal): string | undefined {

@@ -4,6 +4,7 @@ import {type AuditedApproval, auditApproved, auditDecision} from '../../core/aud
 import type {SealedRecording} from '../../core/audit/event.ts';
 import type {MaskCounts} from '../../core/mask/masker.ts';
 import type {Decision} from '../../core/policy/decision.ts';
+import type {Operation} from '../../core/request/operation.ts';
 import type {CallRecord, RecordedDecision} from '../audit/recorder.ts';
 import type {AgentConnection} from '../stream/agentconnection.ts';
 import type {StreamRequest} from '../stream/request.ts';
@@ -21,7 +22,7 @@ export function isGone(response: ServedResponse): boolean {
   return response.stream === undefined ? response.destroyed : response.stream.destroyed;
 }
 
-/** Counts what is masked in one answer while it passes. */
+/** Counts what it masks while the answer passes. */
 export interface MaskedSoFar {
   readonly counts: Readonly<MaskCounts>;
 }
@@ -42,8 +43,10 @@ export class Call {
   requestObject: string | undefined;
   /** The intent is on record: from here on there is an outcome to record too. */
   intended = false;
-  /** What was masked in the response so far. */
-  masked: MaskedSoFar | undefined;
+  /** What masks the response. */
+  masked: MaskedSoFar[] = [];
+  /** The operation, where policy expects no card number in its answer. */
+  panUnexpectedIn: Operation | undefined;
   /** The response's body as the record holds it, masked; null where it was too long to keep. */
   responseObject: string | null | undefined;
 

@@ -1,6 +1,7 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {describe, expect, test} from '@jest/globals';
 import type {MaskingEntry} from '../../core/api/agentaccesspolicy.ts';
+import {sumOf} from '../../core/mask/counts.ts';
 import type {Bundle} from '../../core/policy/bundle.ts';
 import {select} from '../../core/policy/evaluate.ts';
 import {bundleHash} from '../../core/policy/hash.ts';
@@ -11,6 +12,7 @@ import {agent, operation} from '../../test/operations.ts';
 import {bundleOf, callOf, rootNamespace, type TestPolicy} from '../../test/proxy/call.ts';
 import type {Dispatchable} from '../forward/forward.ts';
 import {withMasking} from './masking.ts';
+import {unexpectedPAN} from './unexpected.ts';
 
 const pan = '4111111111111111';
 const masked = '************1111';
@@ -50,7 +52,9 @@ async function passing({policy = {masking}, accept, method = 'GET', ...of}: Of =
     reader.end(emit);
     return Buffer.concat(out).toString();
   };
-  return {call, asked: dispatchable.accept, answer};
+  const headersOf = (headers: IncomingHttpHeaders, status = 200) =>
+    dispatchable.openBody(status, headers).headers ?? headers;
+  return {call, asked: dispatchable.accept, answer, headersOf};
 }
 
 const json = {'content-type': 'application/json'};
@@ -71,7 +75,7 @@ describe('where policy masks', () => {
   ])('%s is masked', async (_name, headers, chunks, expected) => {
     const {answer, call} = await passing();
     expect(answer(chunks, headers)).toBe(expected);
-    expect(call.masked?.counts.PAN).toBe(1);
+    expect(call.masked[0]?.counts.PAN).toBe(1);
   });
 
   test('a schema, which cannot be overwritten, passes as long as no card number is in it', async () => {
@@ -99,8 +103,8 @@ describe('where policy masks', () => {
     const [one, other] = [callOf().call, callOf().call];
     await filter(one, {decided: undefined as never, permitted});
     await filter(other, {decided: undefined as never, permitted});
-    expect([one.masked?.counts.PAN, other.masked?.counts.PAN]).toEqual([2, 2]);
-    expect(first.call.masked).toBeUndefined();
+    expect([one.masked[0]?.counts.PAN, other.masked[0]?.counts.PAN]).toEqual([2, 2]);
+    expect(first.call.masked).toEqual([]);
   });
 
   test('one answer never carries bytes of another, not of one that was given up either', async () => {
@@ -168,6 +172,82 @@ describe('where policy masks', () => {
   });
 });
 
+describe('the headers of an answer', () => {
+  const date = 'Sat, 22 Nov 2025 04:54:11 GMT';
+
+  test.each<[string, IncomingHttpHeaders, IncomingHttpHeaders]>([
+    ['a Location', {location: `/cards/${pan}?x=1`}, {location: `/cards/${masked}?x=1`}],
+    ['a warning', {...json, warning: `299 - "no card ${pan}"`}, {...json, warning: `299 - "no card ${masked}"`}],
+    ['each of several', {'set-cookie': ['a=1', `b=${pan}`]}, {'set-cookie': ['a=1', `b=${masked}`]}],
+    ['a date that is none', {date: pan}, {date: masked}],
+    ['a type', {'content-type': `text/plain; x=${pan}`}, {'content-type': `text/plain; x=${masked}`}],
+    ['bytes that are no ASCII', {x: `\u00e9 ${pan}`}, {x: `\u00e9 ${masked}`}],
+  ])('with a card number in %s are masked', async (_name, headers, shown) => {
+    const {headersOf, call} = await passing();
+    expect(headersOf({...text, ...headers})).toEqual({...text, ...shown});
+    expect(sumOf(call.masked.map(({counts}) => counts)).PAN).toBe(1);
+  });
+
+  test.each(['GET', 'HEAD'])('are masked without a body too, as in the answer to %s', async (method) => {
+    const {headersOf} = await passing({method});
+    expect(headersOf({location: `/${pan}`, 'content-length': '0'}, 302)).toMatchObject({location: `/${masked}`});
+  });
+
+  test('pass as they are where nothing is found, and where no policy masks', async () => {
+    const usual = {...json, date, 'content-length': '123', 'audit-id': '4a11f111-1111-4111-8111-111111111111'};
+    expect((await passing()).headersOf(usual)).toBe(usual);
+    const found = {...json, location: `/${pan}`};
+    expect((await passing({policy: {}})).headersOf(found)).toBe(found);
+  });
+});
+
+describe('a card number where policy expects none', () => {
+  const unexpected: MaskingEntry[] = [
+    {name: 'cards', detector: 'PAN', unexpected: true, exemptions: [{namespaces: ['vault']}]},
+  ];
+  const body = `{"a":"${pan}","b":"${pan}"}`;
+
+  test.each<[string, Parameters<typeof operation>[0], object]>([
+    [
+      'in an object',
+      {verb: 'get', resource: 'deployments', apiGroup: 'apps', name: `web-${pan}`},
+      {resource: 'deployments.apps', namespace: 'payments', name: `web-${masked}`},
+    ],
+    ['in a log', {subresource: 'log', name: 'web'}, {resource: 'pods/log', namespace: 'payments', name: 'web'}],
+  ])('%s is reported with its place', async (_name, of, place) => {
+    const {answer, call} = await passing({policy: {masking: unexpected}, operation: operation(of)});
+    expect(unexpectedPAN(call)).toBeUndefined();
+    answer([body]);
+    expect(unexpectedPAN(call)).toEqual({...place, count: 2, fields: expect.any(Array)});
+  });
+
+  test('is not reported where there is none, nor where the entry does not apply', async () => {
+    const none = await passing({policy: {masking: unexpected}});
+    none.answer(['{}']);
+    expect(unexpectedPAN(none.call)).toBeUndefined();
+    const exempt = [...masking, {...unexpected[0], name: 'x', exemptions: [{namespaces: ['pay*']}]}] as MaskingEntry[];
+    const expected = await passing({policy: {masking: exempt}});
+    expect(expected.answer([body])).toBe(body.replaceAll(pan, masked));
+    expect(unexpectedPAN(expected.call)).toBeUndefined();
+  });
+});
+
+describe('a rule that lifts masking', () => {
+  const operations = [{verbs: ['*'], apiGroups: ['*'], resources: ['*'], subresources: ['*']}];
+  const rules = [{name: 'see', effect: 'Allow' as const, operations, unmasked: true}];
+
+  test('shows the agent everything, and the record nothing', async () => {
+    const {answer, asked, call} = await passing({
+      policy: {masking, rules, audit: {level: 'RequestResponse'}},
+      accept: 'application/vnd.kubernetes.protobuf,application/json',
+    });
+    expect(asked).toBe('application/vnd.kubernetes.protobuf,application/json');
+    expect(answer([`{"a":"${pan}"}`])).toBe(`{"a":"${pan}"}`);
+    expect(call.responseObject).toBe(`{"a":"${masked}"}`);
+    expect(call.masked).toEqual([]);
+  });
+});
+
 test('where an entry cannot be honoured, the call is refused before it leaves', async () => {
   const permitted = permittedBy({masking}, operation(), (bundle) => ({
     ...bundle,
@@ -190,7 +270,7 @@ describe('where policy does not mask', () => {
     const {asked, answer, call} = await passing({policy: {}, accept});
     expect(asked).toBe(accept);
     expect(answer([pan], headers)).toBe(pan);
-    expect(call.masked).toBeUndefined();
+    expect(call.masked).toEqual([]);
   });
 });
 

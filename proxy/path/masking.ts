@@ -1,5 +1,4 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {maskText} from '../../core/mask/createmasker.ts';
 import type {MaskPlan} from '../../core/mask/plan.ts';
 import {PanSearch} from '../../core/mask/search.ts';
 import type {Permitted} from '../../core/policy/permitted.ts';
@@ -9,34 +8,37 @@ import type {BodyReader} from '../forward/relay.ts';
 import {acceptableAnswer} from './acceptable.ts';
 import type {PermittedCall} from './approval.ts';
 import type {Call, Next} from './call.ts';
+import {copiedForRecord} from './copied.ts';
 import {Maskers} from './maskers.ts';
 import {isSecret} from './preview.ts';
 import {Refusal} from './refusal.ts';
+import {maskedHeaders} from './responseheaders.ts';
 
 const unmasked: BodyReader = {
   push: (chunk, emit) => emit(chunk),
   end: () => {},
 };
 
-/** Past this a response is not copied to the record; the record says so. */
-const copiedBytes = 64 * 1024;
-
 /** What comes back: masked as the policies ask, and refused where that cannot be done. */
 export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   const negotiate = acceptNegotiator();
   const maskers = new Maskers();
   return async (call, {decided, permitted}) => {
-    const {obligations} = permitted;
+    const {obligations, operation} = permitted;
+    const {masking, auditLevel} = obligations;
     const accept = acceptableAnswer(obligations, call, negotiate);
-    const {masking} = obligations;
+    if (obligations.panUnexpected) call.panUnexpectedIn = operation;
     return next(call, {
       decided,
       permitted,
       accept,
       openBody(statusCode, headers) {
-        if (isEmpty(call, statusCode, headers)) return unmasked;
-        const reader = masking === undefined ? unmasked : openMasked(call, permitted, masking, headers);
-        return obligations.auditLevel === 'RequestResponse' ? copied(reader, call, permitted) : reader;
+        const empty = isEmpty(call, statusCode, headers);
+        let reader = masking === undefined || empty ? unmasked : openMasked(call, permitted, masking, headers);
+        if (auditLevel === 'RequestResponse' && !empty)
+          reader = copiedForRecord(reader, call, permitted, maskers, headers);
+        const shown = masking && maskedHeaders(headers, masking, maskers, call.masked);
+        return shown === undefined ? reader : withHeaders(reader, shown);
       },
     });
   };
@@ -51,9 +53,17 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
       return new PanSearch();
     }
     const masker = maskers.take(readable.mediaType, plan, isSecret(operation));
-    call.masked = masker;
+    call.masked.push(masker);
     return masker;
   }
+}
+
+function withHeaders(reader: BodyReader, headers: IncomingHttpHeaders): BodyReader {
+  return {
+    headers,
+    push: (chunk, emit) => reader.push(chunk, emit),
+    end: (emit) => reader.end(emit),
+  };
 }
 
 function unmaskable(what: string): Refusal {
@@ -64,22 +74,4 @@ function isEmpty(call: Call, statusCode: number, headers: IncomingHttpHeaders): 
   return (
     call.request.method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0'
   );
-}
-
-/** Copies what the agent was given to the record as well, masked whatever policy says, and never the values of Secrets. */
-function copied(reader: BodyReader, call: Call, {operation}: Permitted): BodyReader {
-  const copies: Buffer[] = [];
-  let bytes = isSecret(operation) ? Number.POSITIVE_INFINITY : 0;
-  const copying = (emit: (bytes: Buffer) => void) => (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= copiedBytes) copies.push(Buffer.from(chunk));
-    emit(chunk);
-  };
-  return {
-    push: (chunk, emit) => reader.push(chunk, copying(emit)),
-    end(emit) {
-      reader.end(copying(emit));
-      call.responseObject = bytes <= copiedBytes ? maskText(Buffer.concat(copies).toString()) : null;
-    },
-  };
 }

@@ -61,7 +61,7 @@ export function withRecording(deps: RecordingDependencies, next: Next<PermittedC
     });
     const {name, masked} = recording;
     call.recording = {name, masked, failed: failed.promise, ...as(recording.session)} as OpenRecording;
-    call.masked = masked;
+    call.masked.push(masked);
     try {
       await next(call, permittedCall);
     } finally {

@@ -1,6 +1,8 @@
 import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client';
 import type {MaskedValues} from '../../core/mask/counts.ts';
 
+const panResourcesAtMost = 256;
+
 /** Everything that the proxy counts; docs/reference/metrics.md is made from it. */
 export class Metrics {
   readonly registry = new Registry();
@@ -22,6 +24,12 @@ export class Metrics {
     name: 'lockkeeper_proxy_masked_total',
     help: 'Values masked in responses, by detector.',
     labelNames: ['detector'] as const,
+    registers: this.#registers,
+  });
+  readonly #panUnexpected = new Counter({
+    name: 'lockkeeper_proxy_pan_unexpected_total',
+    help: 'Card numbers found in answers for which a policy expects none, by resource.',
+    labelNames: ['resource'] as const,
     registers: this.#registers,
   });
   readonly inFlight = new Gauge({
@@ -80,11 +88,19 @@ export class Metrics {
     labelNames: ['result'] as const,
     registers: this.#registers,
   });
+  readonly #panResources = new Set<string>();
   /** Looking a labelled child up is dear; few combinations occur. */
   readonly #children = new Map<string, {inc(): void; observe(seconds: number): void}>();
 
   constructor() {
     collectDefaultMetrics({register: this.registry});
+  }
+
+  /** Counts card numbers where policy expects none. Agents choose what they ask for, so the resources are bounded. */
+  panUnexpected(resource: string, count: number): void {
+    const isKnown = this.#panResources.has(resource) || this.#panResources.size < panResourcesAtMost;
+    if (isKnown) this.#panResources.add(resource);
+    this.#panUnexpected.labels(isKnown ? resource : 'other').inc(count);
   }
 
   /** Counts one call that has ended. */

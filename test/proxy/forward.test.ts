@@ -88,7 +88,7 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
     longRunning,
   });
   const plain = {push: (chunk: Buffer, emit: (bytes: Buffer) => void) => emit(chunk), end: () => {}};
-  const serve = withAudit({recorder: log.recorder(), metrics: new Metrics(), onInternalError: () => {}}, (call) =>
+  const serve = withAudit({recorder: log.recorder(), metrics: new Metrics(), onInternalError: () => {}, onUnexpectedPAN: () => {}}, (call) =>
     withOperation(async (_call, {operation}) => {
       const {decision, permitted} = await permit(call, operation);
       const read = body && ({bytes: body, contentType: '', content: {kind: 'Opaque', canonical: body}} as const);
