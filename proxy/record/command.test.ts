@@ -6,11 +6,12 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {Agent} from '../../core/request/agent.ts';
 import {operationOf} from '../../core/request/operation.ts';
 import {resolveRequestInfo} from '../../core/request/resolve.ts';
 import {eventually} from '../../test/eventually.ts';
-import {cardsPlan} from '../../test/maskplan.ts';
+import {cardsPlan, planOf} from '../../test/maskplan.ts';
 import type {OutputChannel} from '../stream/session.ts';
 import {openCommandRecording} from './command.ts';
 import type {RecordingFailed} from './errors.ts';
@@ -42,18 +43,20 @@ afterEach(() => rm(directory, {recursive: true}));
 
 interface Asked {
   readonly masks?: boolean;
+  readonly recordMasking?: MaskPlan;
   readonly recordInput?: boolean;
   readonly url?: string;
+  readonly auditID?: string;
 }
 
 /** A recording with a clock of its own, what it shows the agent, and what it leaves. */
-async function record({masks = true, recordInput = false, ...asked}: Asked = {}) {
+async function record({masks = true, recordMasking = cardsPlan, recordInput = false, ...asked}: Asked = {}) {
   const failures: RecordingFailed[] = [];
   let micros = startedAt;
   const target = asked.url ?? url;
   const recording = await openCommandRecording({
     directory,
-    auditID,
+    auditID: asked.auditID ?? auditID,
     agent,
     operation: operationOf(resolveRequestInfo('GET', target), {
       method: 'GET',
@@ -61,7 +64,7 @@ async function record({masks = true, recordInput = false, ...asked}: Asked = {})
       userAgent: '',
       sourceIP: '',
     }),
-    obligations: {masking: masks ? cardsPlan : undefined, recordInput},
+    obligations: {masking: masks ? cardsPlan : undefined, recordMasking, recordInput},
     now: () => micros,
     onFailure: (error) => failures.push(error),
   });
@@ -243,6 +246,24 @@ describe('a card number', () => {
       await finish();
     },
   );
+});
+
+test('the record hides more than the agent is not shown where policy says so, in whatever pieces it comes', async () => {
+  const encoded = (text: string) => Buffer.from(text).toString('base64');
+  const said = `card ${pan} and ${encoded(`card ${pan}`)} paid\n`;
+  const recordMasking = planOf({detector: 'PAN', decode: ['Base64']});
+  for (const length of [1, 7, said.length]) {
+    const {open, events, finish, masked} = await record({recordMasking, auditID: `${auditID}-${length}`});
+    const out = open('stdout');
+    for (let at = 0; at < said.length; at += length) out.say(said.slice(at, at + length));
+    out.end();
+    await finish();
+    expect(out.shown.text).toBe(said.replace(pan, hidden));
+    expect((await events()).map(([, , text]) => text).join('')).toBe(
+      `card ${hidden} and ${encoded(`card ${hidden}`)} paid\n`,
+    );
+    expect(masked.counts.PAN).toBe(1);
+  }
 });
 
 describe('what may become a card number', () => {

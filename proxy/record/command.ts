@@ -1,5 +1,6 @@
 import {StringDecoder} from 'node:string_decoder';
 import type {SealedRecording} from '../../core/audit/event.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {CommandSession, Output, OutputChannel, OutputSink} from '../stream/session.ts';
 import {asciicastEvent, asciicastHeader, ElapsedTime, type EventCode, terminalSize} from './asciicast.ts';
 import {MaskedChannel, ShownCounts} from './channel.ts';
@@ -53,17 +54,18 @@ interface RecordedChannel {
 class RecordedCommand implements CommandSession {
   readonly #writer: RecordingWriter;
   readonly #time: ElapsedTime;
-  readonly #masksShown: boolean;
+  readonly #obligations: RecordingOptions['obligations'];
   readonly #outputs: MaskedChannel[] = [];
   readonly #input: RecordedChannel | undefined;
   readonly masked = new ShownCounts();
   #finished: Promise<SealedRecording> | undefined;
 
-  constructor(writer: RecordingWriter, time: ElapsedTime, {masking, recordInput}: RecordingOptions['obligations']) {
+  constructor(writer: RecordingWriter, time: ElapsedTime, obligations: RecordingOptions['obligations']) {
     this.#writer = writer;
     this.#time = time;
-    this.#masksShown = masking !== undefined;
-    this.#input = recordInput ? this.#channel('i', true, () => {}) : undefined;
+    this.#obligations = obligations;
+    const {recordMasking, recordInput} = obligations;
+    this.#input = recordInput ? this.#channel('i', recordMasking, () => {}) : undefined;
   }
 
   get congested(): boolean {
@@ -80,7 +82,7 @@ class RecordedCommand implements CommandSession {
 
   output(channel: OutputChannel, sink: OutputSink): Output {
     const code = codes[channel];
-    const {masked, decoder} = this.#channel(code, this.#masksShown, (shown) => sink.emit(shown));
+    const {masked, decoder} = this.#channel(code, this.#obligations.masking, (shown) => sink.emit(shown));
     this.#outputs.push(masked);
     this.masked.opened(masked);
     return {
@@ -134,17 +136,19 @@ class RecordedCommand implements CommandSession {
     return this.#writer.finish();
   }
 
-  #channel(code: EventCode, masksShown: boolean, show: (shown: Buffer) => void): RecordedChannel {
+  #channel(code: EventCode, plan: MaskPlan | undefined, show: (shown: Buffer) => void): RecordedChannel {
     const decoder = new StringDecoder('utf8');
-    const put = (masked: Buffer, shown: Buffer): void => {
+    const put = (recorded: Buffer, shown: Buffer): void => {
       let lines = '';
       const seconds = this.#time.seconds();
-      for (let start = 0; start < masked.length; start += eventMaximumBytes) {
-        lines += eventOf(seconds, code, decoder.write(masked.subarray(start, start + eventMaximumBytes)));
+      for (let start = 0; start < recorded.length; start += eventMaximumBytes) {
+        lines += eventOf(seconds, code, decoder.write(recorded.subarray(start, start + eventMaximumBytes)));
       }
       this.#writer.append(lines, () => show(shown), shown.length);
     };
-    return {masked: new MaskedChannel({masksShown, put, failed: (error) => this.#writer.fail(error)}), decoder};
+    const failed = (error: unknown) => this.#writer.fail(error);
+    const {recordMasking: recorded} = this.#obligations;
+    return {masked: new MaskedChannel({shown: plan, recorded, put, failed}), decoder};
   }
 
   #append(code: EventCode, text: string, written?: () => void): void {

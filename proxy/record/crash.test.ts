@@ -4,6 +4,7 @@ import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
+import {cardsPlan} from '../../test/maskplan.ts';
 
 let directory: string;
 
@@ -18,13 +19,14 @@ const prelude = `
   import {writeSync} from 'node:fs';
   import {openCommandRecording} from ${JSON.stringify(new URL('command.ts', import.meta.url).href)};
   const [directory] = process.argv.slice(-1);
+  const plan = ${JSON.stringify(cardsPlan)};
   const failures = [];
   const options = {
     directory,
     auditID: '0a1b2c3d-1111-4222-8333-444455556666',
     agent: {username: 'agent:build-bot'},
     operation: {namespace: 'payments', name: 'api-0', subresource: 'exec', container: '', command: ['sh'], tty: true},
-    obligations: {masking: [{name: 'cards', detector: 'PAN'}], recordInput: false},
+    obligations: {masking: plan, recordMasking: plan, recordInput: false},
     now: () => (performance.timeOrigin + performance.now()) * 1000,
     onFailure: (error) => failures.push(error.message),
   };

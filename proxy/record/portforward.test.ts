@@ -34,7 +34,7 @@ async function record(masks = true) {
     auditID,
     agent: {username: 'agent:build-bot'} as Agent,
     operation: operationOf(resolveRequestInfo('GET', url), {method: 'GET', url, userAgent: '', sourceIP: ''}),
-    obligations: {masking: masks ? cardsPlan : undefined, recordInput: true},
+    obligations: {masking: masks ? cardsPlan : undefined, recordMasking: cardsPlan, recordInput: true},
     now: () => micros,
     onFailure: (error) => failures.push(error),
   });

@@ -1,6 +1,7 @@
 import {StringDecoder} from 'node:string_decoder';
 import type {SealedRecording} from '../../core/audit/event.ts';
 import {maskText} from '../../core/mask/createmasker.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {ForwardedConnection, Output, OutputSink, PortForwardSession} from '../stream/session.ts';
 import {ElapsedTime} from './asciicast.ts';
 import {MaskedChannel, ShownCounts} from './channel.ts';
@@ -34,15 +35,15 @@ export async function openPortForwardRecording(options: RecordingOptions): Promi
 class RecordedPortForward implements PortForwardSession {
   readonly #writer: RecordingWriter;
   readonly #time: ElapsedTime;
-  readonly #masks: boolean;
+  readonly #obligations: RecordingOptions['obligations'];
   readonly #connections = new Set<RecordedConnection>();
   readonly masked = new ShownCounts();
   #opened = 0;
 
-  constructor(writer: RecordingWriter, time: ElapsedTime, {masking}: RecordingOptions['obligations']) {
+  constructor(writer: RecordingWriter, time: ElapsedTime, obligations: RecordingOptions['obligations']) {
     this.#writer = writer;
     this.#time = time;
-    this.#masks = masking !== undefined;
+    this.#obligations = obligations;
   }
 
   get congested(): boolean {
@@ -64,7 +65,7 @@ class RecordedPortForward implements PortForwardSession {
     this.#append('Opened', {connection: id, port});
     const connection: RecordedConnection = new RecordedConnection({
       writer: this.#writer,
-      masks: this.#masks,
+      obligations: this.#obligations,
       counts: this.masked,
       closed: (summary) => {
         if (!this.#connections.delete(connection)) return;
@@ -88,8 +89,7 @@ class RecordedPortForward implements PortForwardSession {
 
 interface ConnectionContext {
   readonly writer: RecordingWriter;
-  /** What the agent is shown is masked. */
-  readonly masks: boolean;
+  readonly obligations: RecordingOptions['obligations'];
   readonly counts: ShownCounts;
   closed(summary: ConnectionSummary): void;
 }
@@ -115,15 +115,17 @@ class RecordedConnection implements ForwardedConnection {
   }
 
   output(channel: 'data' | 'error', sink: OutputSink): Output {
-    const {writer, masks} = this.#context;
+    const {writer, obligations} = this.#context;
+    const {masking, recordMasking} = obligations;
     const note = channel === 'data' ? this.#count() : this.#quote();
     const put = (bytes: Buffer, shown: Buffer): void => {
       note(bytes);
       // Behind what is queued: no byte is shown before its connection is on record.
       writer.append('', () => sink.emit(shown), shown.length);
     };
-    // Data that no policy masks is not kept back, for no byte of it is recorded.
-    const masked = masks || channel === 'error' ? this.#masked(put) : undefined;
+    // No byte of data is recorded: what no policy masks is not kept back.
+    const recorded = channel === 'error' ? recordMasking : masking;
+    const masked = recorded && this.#masked(recorded, put);
     return {
       push: (chunk) => {
         writer.check();
@@ -161,9 +163,10 @@ class RecordedConnection implements ForwardedConnection {
     }
   }
 
-  #masked(put: (masked: Buffer, shown: Buffer) => void): MaskedChannel {
-    const {writer, masks, counts} = this.#context;
-    const channel = new MaskedChannel({masksShown: masks, put, failed: (error) => writer.fail(error)});
+  #masked(recorded: MaskPlan, put: (recorded: Buffer, shown: Buffer) => void): MaskedChannel {
+    const {writer, obligations, counts} = this.#context;
+    const failed = (error: unknown) => writer.fail(error);
+    const channel = new MaskedChannel({shown: obligations.masking, recorded, put, failed});
     this.#channels.push(channel);
     counts.opened(channel);
     return channel;

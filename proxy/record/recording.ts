@@ -14,7 +14,7 @@ export interface RecordingOptions {
   readonly auditID: string;
   readonly agent: Agent;
   readonly operation: Operation;
-  readonly obligations: Pick<Obligations, 'masking' | 'recordInput'>;
+  readonly obligations: Pick<Obligations, 'masking' | 'recordMasking' | 'recordInput'>;
   /** Microseconds since the epoch. */
   readonly now: () => number;
   /**

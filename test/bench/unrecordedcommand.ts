@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {MaskedChannel} from '../../proxy/record/channel.ts';
 import type {Recording, RecordingOptions} from '../../proxy/record/recording.ts';
 import type {CommandSession} from '../../proxy/stream/session.ts';
+import {cardsPlan} from '../maskplan.ts';
 
 /** In the place of the proxy's own: masks as that does, and shows at once. */
 export async function openCommandRecording({auditID}: RecordingOptions): Promise<Recording<CommandSession>> {
@@ -18,7 +19,8 @@ export async function openCommandRecording({auditID}: RecordingOptions): Promise
       resize() {},
       output(_channel, sink) {
         const masked = new MaskedChannel({
-          masksShown: true,
+          shown: cardsPlan,
+          recorded: cardsPlan,
           put: (_masked, shown) => sink.emit(shown),
           failed: (error) => {
             throw error;

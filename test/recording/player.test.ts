@@ -58,7 +58,7 @@ test('asciinema plays what was recorded: output, input, sizes and how it ended',
         command: ['sh'],
         tty: true,
       } as unknown as Operation,
-      obligations: {masking: cardsPlan, recordInput: true},
+      obligations: {masking: cardsPlan, recordMasking: cardsPlan, recordInput: true},
       now: () => micros,
       onFailure: (error) => {
         throw error;
