@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import {Command} from 'commander';
 import {auditCommand} from './audit/command.ts';
+import {maskCommand} from './mask/command.ts';
 import {policyCommand} from './policy/command.ts';
 import {replayCommand} from './replay/command.ts';
 import {tokenCommand} from './token/command.ts';
@@ -10,6 +11,7 @@ export function lockkeeperCommand(): Command {
   return new Command('lockkeeper')
     .description('Tools for who works with Lockkeeper: tokens for agents, tests for policies, evidence for auditors.')
     .addCommand(tokenCommand())
+    .addCommand(maskCommand())
     .addCommand(policyCommand())
     .addCommand(auditCommand())
     .addCommand(replayCommand());

@@ -4,7 +4,7 @@ import {loadBundle} from '../../core/policy/loadbundle.ts';
 import type {LoadedBundle} from '../../core/policy/loadedbundle.ts';
 import {FileError, type PolicyFile, readPolicies, readYaml} from '../policy/read.ts';
 import {check} from '../schema/check.ts';
-import {isObject, type Path, pathText} from '../schema/schema.ts';
+import {isObject, type Path, pathBefore, pathText} from '../schema/schema.ts';
 import type {YamlDocument} from '../yaml.ts';
 import {type BodySource, type PolicyTest, type PolicyTestCase, policyTestKind, policyTestSchema} from './schema.ts';
 
@@ -104,7 +104,7 @@ function compile(found: readonly PolicyFile[], rootNamespace: string): LoadedBun
   const {bundle, problems} = compilePolicies(policies, {rootNamespace, revision: '1'});
   for (const {file, policy, lineOf} of found) {
     const [problem] = problems.get(keyOf(policy)) ?? [];
-    if (problem !== undefined) throw new FileError(file, lineOf(pathOf(problem)), problem);
+    if (problem !== undefined) throw new FileError(file, lineOf(pathBefore(problem)), problem);
   }
   return loadBundle(JSON.parse(JSON.stringify(bundle)));
 }
@@ -123,12 +123,6 @@ function refuseDuplicates(found: readonly PolicyFile[]): void {
 
 function keyOf({metadata}: PolicyFile['policy']): string {
   return `${metadata?.namespace}/${metadata?.name}`;
-}
-
-/** The path with which the compiler's problem begins. */
-function pathOf(problem: string): Path {
-  const text = problem.slice(0, Math.max(0, problem.indexOf(': ')));
-  return [...text.matchAll(/[^.[\]]+/g)].map(([step]) => (/^[0-9]+$/.test(step) ? Number(step) : step));
 }
 
 /** Text stands as it is; all else is sent as JSON, whose numbers keep each digit. */

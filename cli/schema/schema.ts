@@ -46,6 +46,12 @@ export function pathText(path: Path): string {
     .join('');
 }
 
+/** The path with which a problem of the compiler's begins, such as `spec.rules[0].effect: must be ...`. */
+export function pathBefore(problem: string): Path {
+  const text = problem.slice(0, Math.max(0, problem.indexOf(': ')));
+  return [...text.matchAll(/[^.[\]]+/g)].map(([step]) => (/^[0-9]+$/.test(step) ? Number(step) : step));
+}
+
 /** What is wrong at one place, and what would be right. */
 export interface Problem {
   readonly path: Path;
