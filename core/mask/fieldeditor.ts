@@ -1,6 +1,6 @@
 import {BACKSLASH} from './bytes.ts';
+import type {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
-import type {FieldOutput} from './fieldoutput.ts';
 import type {Place} from './jsonplace.ts';
 import type {JsonSink} from './jsonstream.ts';
 
@@ -37,7 +37,7 @@ export interface EmbeddedText {
  */
 export class FieldEditor implements JsonSink {
   rawIndex: (index: number) => number = (index) => index;
-  readonly #output: FieldOutput;
+  readonly #output: ChunkEdits;
   /** undefined: this is the JSON in the string. */
   readonly #embedded: EmbeddedText | undefined;
   /** Called for each member that is hidden. */
@@ -56,7 +56,7 @@ export class FieldEditor implements JsonSink {
   #undecidedBytes = 0;
   #owesComma = false;
 
-  constructor(output: FieldOutput, count: () => void, embedded?: EmbeddedText) {
+  constructor(output: ChunkEdits, count: () => void, embedded?: EmbeddedText) {
     this.#output = output;
     this.#count = count;
     this.#embedded = embedded;
@@ -117,9 +117,7 @@ export class FieldEditor implements JsonSink {
     return to;
   }
 
-  name(_from: number, to: number): number {
-    return to;
-  }
+  name(): void {}
 
   scalar(from: number, to: number): void {
     if (this.#removedDepth >= 0 || this.#maskedDepth < 0) return;

@@ -1,6 +1,6 @@
+import type {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
 import {type EmbeddedText, FieldEditor} from './fieldeditor.ts';
-import type {FieldOutput} from './fieldoutput.ts';
 import type {Place} from './jsonplace.ts';
 import {JsonStream} from './jsonstream.ts';
 import {unescaped} from './jsontext.ts';
@@ -11,7 +11,7 @@ import {unescaped} from './jsontext.ts';
  * answer: it is hidden from there on.
  */
 export class EmbeddedObject implements EmbeddedText {
-  readonly #output: FieldOutput;
+  readonly #output: ChunkEdits;
   readonly #root: Place;
   readonly #count: () => void;
   #editor: FieldEditor;
@@ -19,7 +19,7 @@ export class EmbeddedObject implements EmbeddedText {
   /** What becomes of the rest of the string. */
   #rest: 'edited' | 'hidden' | 'leftOut' = 'edited';
 
-  constructor(output: FieldOutput, root: Place, count: () => void) {
+  constructor(output: ChunkEdits, root: Place, count: () => void) {
     this.#output = output;
     this.#root = root;
     this.#count = count;

@@ -1,7 +1,7 @@
+import {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
 import {BASE64, EMBEDDED, FieldEditor, MASK, REMOVE} from './fieldeditor.ts';
 import {EmbeddedObject} from './fieldembedded.ts';
-import {FieldOutput} from './fieldoutput.ts';
 import {type MarkedPath, placeOfDocuments} from './jsonplace.ts';
 import {JsonStream} from './jsonstream.ts';
 import type {FieldPath, FieldPlan} from './plan.ts';
@@ -26,7 +26,7 @@ const NO_BYTES = Buffer.alloc(0);
 export class FieldMasker {
   /** Members that were hidden, those of copies included. */
   readonly counts = {Field: 0};
-  readonly #output = new FieldOutput();
+  readonly #output = new ChunkEdits();
   readonly #editor: FieldEditor;
   readonly #stream: JsonStream;
   /** What comes again with the next bytes. */

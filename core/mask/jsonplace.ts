@@ -34,6 +34,13 @@ class Node {
   }
 }
 
+interface NamedPlace {
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** Made when it is first met. */
+  place: Place | undefined;
+}
+
 /**
  * A place in a JSON document, as far as the paths tell places apart: all nodes that one may be at. Places are made the
  * first time that somebody goes there, and are few, as there are few names in the paths.
@@ -48,29 +55,31 @@ export class Place {
   /** Whether it matters here what a member is called. */
   readonly hasNames: boolean;
   readonly #nodes: readonly Node[];
-  readonly #named: ReadonlySet<string>;
-  readonly #members = new Map<string, Place>();
+  readonly #named: readonly NamedPlace[];
   #other: Place | undefined;
 
   constructor(nodes: readonly Node[]) {
     this.#nodes = nodes;
     const next = nodes.flatMap(({members, any}) => [...members.values(), ...(any === undefined ? [] : [any])]);
-    this.#named = new Set(nodes.flatMap(({members}) => [...members.keys()]));
+    const names = new Set(nodes.flatMap(({members}) => [...members.keys()]));
+    this.#named = [...names].map((name) => ({name, bytes: Buffer.from(name), place: undefined}));
     this.marks = union(nodes);
     this.memberMarks = union(next);
     this.matters = this.marks !== 0 || next.length > 0;
-    this.hasNames = this.#named.size > 0;
+    this.hasNames = names.size > 0;
   }
 
-  member(name: string): Place {
-    if (!this.#named.has(name)) return this.other;
-    let place = this.#members.get(name);
-    if (place === undefined) {
-      const nodes = this.#nodes.flatMap(({members, any}) => [members.get(name), any]);
-      place = new Place(nodes.filter((node) => node !== undefined));
-      this.#members.set(name, place);
+  /** Of the member whose name stands at [from, to), in UTF-8. */
+  member(bytes: Buffer, from: number, to: number): Place {
+    for (const named of this.#named) {
+      if (isEqual(named.bytes, bytes, from, to)) {
+        named.place ??= new Place(
+          this.#nodes.flatMap(({members, any}) => [members.get(named.name), any]).filter((node) => node !== undefined),
+        );
+        return named.place;
+      }
     }
-    return place;
+    return this.other;
   }
 
   /** Any element, and any member that no path names. */
@@ -79,6 +88,15 @@ export class Place {
     this.#other ??= new Place(this.#nodes.flatMap(({any}) => any ?? []));
     return this.#other;
   }
+}
+
+function isEqual(name: Buffer, bytes: Buffer, from: number, to: number): boolean {
+  const {length} = name;
+  if (to - from !== length) return false;
+  for (let index = 0; index < length; index++) {
+    if (name[index] !== bytes[from + index]) return false;
+  }
+  return true;
 }
 
 function union(nodes: readonly Node[]): number {

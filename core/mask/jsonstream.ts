@@ -53,8 +53,8 @@ export interface JsonSink {
    * @returns the index up to which it was taken. What is left over comes again with what follows; `isLast` takes all.
    */
   string(from: number, to: number, isLast: boolean): number;
-  /** The same of a member's name. */
-  name(from: number, to: number, isLast: boolean): number;
+  /** The same of a member's name, of which each piece is taken. */
+  name(from: number, to: number, isLast: boolean): void;
   /** A number, or true, false or null. */
   scalar(from: number, to: number): void;
 }
@@ -214,12 +214,14 @@ export class JsonStream {
   #readString(bytes: Buffer, from: number): number {
     const {length} = bytes;
     let at = from;
+    let isPlain = true;
     for (;;) {
       while (at < length && PLAIN[bytes[at] as number] === 1) at++;
       if (at === length) return this.#takePiece(bytes, from, length);
       const byte = bytes[at] as number;
       if (byte === QUOTE) break;
       if (byte !== BACKSLASH) throw this.#notJSON(at, 'a string holds a control character');
+      isPlain = false;
       const end = this.#escapeEnd(bytes, at);
       if (end === 0) return this.#takePiece(bytes, from, at);
       at = end;
@@ -228,9 +230,10 @@ export class JsonStream {
       this.#sink.string(from, at, true);
       this.#endValue(at + 1);
     } else {
-      this.#sink.name(from, at, true);
       const place = this.#places[this.#depth - 1] as Place;
-      this.#place = place.hasNames ? this.#namedPlace(place, bytes, from, at) : place.other;
+      this.#place = place.hasNames ? this.#namedPlace(place, bytes, from, at, isPlain) : place.other;
+      // Now that it is read, it may be overwritten.
+      this.#sink.name(from, at, true);
       this.#state = NAME_END;
       this.#sink.member(at + 1, this.#place);
     }
@@ -239,25 +242,25 @@ export class JsonStream {
 
   /** The bytes at hand end inside the string. */
   #takePiece(bytes: Buffer, from: number, to: number): number {
-    if (this.#state === IN_STRING) return ~(from === to ? to : this.#sink.string(from, to, false));
-    const taken = from === to ? to : this.#sink.name(from, to, false);
+    if (from === to) return ~to;
+    if (this.#state === IN_STRING) return ~this.#sink.string(from, to, false);
     if ((this.#places[this.#depth - 1] as Place).hasNames && this.#nameBytes <= NAME_MAXIMUM_BYTES) {
-      this.#name.push(Buffer.from(bytes.subarray(from, taken)));
-      this.#nameBytes += taken - from;
+      this.#name.push(Buffer.from(bytes.subarray(from, to)));
+      this.#nameBytes += to - from;
     }
-    return ~taken;
+    this.#sink.name(from, to, false);
+    return ~to;
   }
 
-  #namedPlace(place: Place, bytes: Buffer, from: number, to: number): Place {
-    let name = bytes.subarray(from, to);
-    if (this.#nameBytes > 0) {
-      name = Buffer.concat([...this.#name, name]);
-      this.#name = [];
-      this.#nameBytes = 0;
-    }
+  /** @param isPlain whether no escapes are in what is at hand of the name */
+  #namedPlace(place: Place, bytes: Buffer, from: number, to: number, isPlain: boolean): Place {
+    if (isPlain && this.#nameBytes === 0) return place.member(bytes, from, to);
+    const name = Buffer.concat([...this.#name, bytes.subarray(from, to)]);
+    this.#name = [];
+    this.#nameBytes = 0;
     if (name.length > NAME_MAXIMUM_BYTES) return place.other;
-    const text = name.toString();
-    return place.member(text.includes('\\') ? JSON.parse(`"${text}"`) : text);
+    const text = Buffer.from(JSON.parse(`"${name.toString()}"`) as string);
+    return place.member(text, 0, text.length);
   }
 
   /** Where the escape ends that begins at `at`; 0 if that has not come yet. */

@@ -1,7 +1,7 @@
 import {ASTERISK} from './bytes.ts';
 
 /** What becomes of a chunk: pieces of it, overwritten in place, and others between them or in their place. */
-export class FieldOutput {
+export class ChunkEdits {
   bytes: Buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   /** Where the piece begins that goes on. */
