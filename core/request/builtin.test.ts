@@ -109,6 +109,8 @@ describe('is not read where there could be more in it', () => {
     ['a group version of JavaScript', of('__proto__', 'toString')],
     ['a kind that is none', of('v1', 'toString')],
     ['a list', of('v1', 'ConfigMapList')],
+    ['a wrapper with more in it', wrapped(typed('v1', 'ConfigMap'), field(2), field(5, 'gzip'))],
+    ['a type with more in it', wrapped(field(1, field(1, 'v1'), field(2, 'ConfigMap'), field(3, 'a')), field(2))],
     ['a type twice', wrapped(typed('v1', 'ConfigMap'), typed('v1', 'ConfigMap'), field(2))],
     ['a kind twice', wrapped(field(1, field(1, 'v1'), field(2, 'ConfigMap'), field(2, 'Secret')), field(2))],
     ['an object twice', wrapped(typed('v1', 'ConfigMap'), field(2), field(2))],

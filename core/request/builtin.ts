@@ -1,6 +1,6 @@
 import {BinaryReader, WireType} from '@bufbuild/protobuf/wire';
 import {parseJSON} from './json.ts';
-import {last, merged, text, unwrapped} from './protobuf.ts';
+import {type Fields, merged, text, unwrapped} from './protobuf.ts';
 import {type Field, type Message, messageOf, messageOfKind, Schema} from './schema/schema.ts';
 
 /**
@@ -14,22 +14,24 @@ import {type Field, type Message, messageOf, messageOfKind, Schema} from './sche
 export function jsonOfBuiltIn(bytes: Uint8Array): string | undefined {
   try {
     const wrapper = unwrapped(bytes);
-    const [type, object = new Uint8Array(), ...others] = [1, 2, 3, 4].map((number) => only(wrapper?.get(number)));
-    // An encoding or a media type of the object inside: nobody sends them.
-    if (wrapper === undefined || others.some((other) => other !== undefined && other.length > 0)) return undefined;
-    const fields = merged(type && [type]);
-    const apiVersion = text(only(fields.get(1)) ?? new Uint8Array());
-    const kind = text(only(fields.get(2)) ?? new Uint8Array());
+    if (wrapper === undefined) return undefined;
+    const [type, object, encoding, mediaType] = allOf(wrapper, 4);
+    // Of the object inside: nobody sends them.
+    if (encoding?.length || mediaType?.length) return undefined;
+    const [apiVersion = '', kind = ''] = allOf(merged(type && [type]), 2).map((name) => name && text(name));
     const message = messageOfKind(apiVersion, kind);
-    return message && new ObjectReader(object).object(message, {apiVersion, kind});
+    return message && new ObjectReader(object ?? new Uint8Array()).object(message, {apiVersion, kind});
   } catch {
     return undefined;
   }
 }
 
-function only(values: readonly Uint8Array[] = []): Uint8Array | undefined {
-  if (values.length > 1) throw new Error('a field comes twice');
-  return values.length === 0 ? undefined : last(values);
+/** The fields of a message that has those of the first `count` numbers and no others, each at most once. */
+function allOf(fields: Fields, count: number): readonly (Uint8Array | undefined)[] {
+  for (const [number, values] of fields) {
+    if (number > count || values.length > 1) throw new Error(`field ${number} is not known, or comes twice`);
+  }
+  return Array.from({length: count}, (_, index) => fields.get(index + 1)?.[0]);
 }
 
 /**

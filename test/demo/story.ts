@@ -34,7 +34,7 @@ export async function tellStory(local: LocalEnvironment, say: (line: string) => 
   await approver.types('kubectl -n payments get accessrequests', {shows: [request, 'Pending']});
   await approver.types(
     `kubectl -n payments get accessrequest ${request} -o jsonpath='{.spec.operation.verb} {.spec.request.bodyPreview}'`,
-    {shows: ['create v1 Secret webhook-token']},
+    {shows: ['create {', '"name":"webhook-token"', '"token":"(12 characters)"']},
   );
   const decision = `'{"status":{"decision":{"outcome":"Approved","reason":"rotation of 2026-07"}}}'`;
   await approver.types(

@@ -106,6 +106,21 @@ describe('a call that is held', () => {
     }
   });
 
+  test('shows its approver what is in it when kubectl sends protobuf, without the values of a Secret', async () => {
+    const secret = ['create', 'secret', 'generic', 'shown', '--from-literal=password=hunter2hunter2'];
+    const call = stack.kubectl(secret);
+    const name = await approvers.opened('shown');
+    const [request] = await approvers.requestsFor('shown');
+    expect(JSON.parse(request?.spec.request.bodyPreview ?? '')).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {name: 'shown', namespace},
+      data: {password: '(20 characters)'},
+    });
+    await approvers.approve(alice, name);
+    expect((await call).code).toBe(0);
+  });
+
   test('is refused when it is denied, and so is the same call after it', async () => {
     const call = post(secrets, secret('denied'));
     const name = await approvers.opened('denied');

@@ -34,6 +34,17 @@ beforeAll(async () => {
               {name: 'protected', expression: "has(object.metadata.labels) && 'protected' in object.metadata.labels"},
             ],
           },
+          {
+            name: 'own-images',
+            effect: 'Deny',
+            operations: [{verbs: ['create'], apiGroups: ['apps'], resources: ['deployments']}],
+            conditions: [
+              {
+                name: 'foreign',
+                expression: "!object.spec.template.spec.containers.all(c, c.image.startsWith('example.com/'))",
+              },
+            ],
+          },
         ],
       },
     },
@@ -293,7 +304,7 @@ describe('large bodies', () => {
       const allowed = await stack.agent[call](`${configMaps}?dryRun=All`, {method: 'POST', body: object});
       expect(allowed.status).toBe(201);
     }
-    // Of protobuf the metadata is read; where it cannot be, the condition that would look at it counts as holding.
+    // Where protobuf cannot be read, the condition that would look at it counts as holding.
     const headers = {'content-type': 'application/vnd.kubernetes.protobuf'};
     for (const [bytes, status] of [
       [protobufConfigMap({protected: 'yes'}), 403],
@@ -305,6 +316,16 @@ describe('large bodies', () => {
     }
     const zipped = {body, headers: {'content-encoding': 'gzip'}};
     expect((await stack.agent.call(configMaps, {method: 'POST', ...zipped})).status).toBe(415);
+  });
+
+  test('kubectl sends protobuf, and a condition looks into it', async () => {
+    const create = (image: string) => stack.kubectl(['create', 'deployment', 'built', `--image=${image}`, '-v=8']);
+    const denied = await create('other.example.org/web');
+    expect(denied.code).toBe(1);
+    expect(denied.stderr).toContain('application/vnd.kubernetes.protobuf');
+    expect(denied.stderr).toContain('lockkeeper-system/restrictions, rule own-images');
+    const allowed = await create('example.com/web');
+    expect([allowed.code, allowed.stdout]).toEqual([0, 'deployment.apps/built created\n']);
   });
 
   test('Expect: 100-continue is answered before the body is sent', async () => {
