@@ -1,11 +1,20 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {acceptNegotiator, readableResponse} from './negotiate.ts';
+import {acceptNegotiator, readableResponse, withoutTables} from './negotiate.ts';
 
 const openAPI = 'application/com.github.proto-openapi.spec';
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 const metadata = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
+test.each([
+  [`${table}, application/json`, 'application/json'],
+  [`application/json;as=table;g=meta.k8s.io, ${table}`, undefined],
+  [`${table},application/json;${metadata}`, `application/json;${metadata}`],
+  ['application/json, text/plain', 'application/json, text/plain'],
+])('%s without tables is %s', (accept, left) => {
+  expect(withoutTables(accept)).toBe(left);
+});
 
 describe('what is asked for so that the answer can be masked', () => {
   test.each<[string, string | undefined, string]>([

@@ -34,6 +34,12 @@ function readableAccept(accept: string): string | undefined {
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 
+/** What is left of an `Accept` without Tables; undefined where that is nothing. */
+export function withoutTables(accept: string): string | undefined {
+  const kept = accept.split(',').filter((entry) => parameter(entry, 'as') !== 'table');
+  return kept.length === 0 ? undefined : kept.join(',').trim();
+}
+
 /** Whether a client takes an object in JSON, and not only as a Table or another view of it. */
 export function acceptsJSON(accept: string | undefined): boolean {
   if (accept === undefined || accept === '') return true;

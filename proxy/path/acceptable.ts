@@ -1,4 +1,7 @@
+import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {Obligations} from '../../core/policy/decision.ts';
+import type {Operation} from '../../core/request/operation.ts';
+import {withoutTables} from '../forward/negotiate.ts';
 import type {Call} from './call.ts';
 import {Refusal} from './refusal.ts';
 
@@ -11,6 +14,7 @@ import {Refusal} from './refusal.ts';
 export function acceptableAnswer(
   {masking, maskingRefusal}: Obligations,
   {request, stream}: Call,
+  operation: Operation,
   negotiate: (accept: string | undefined) => string | undefined,
 ): string | undefined {
   if (maskingRefusal !== undefined) {
@@ -24,5 +28,21 @@ export function acceptableAnswer(
     const message = `only JSON and text can be masked, and the request accepts only ${accept}`;
     throw new Refusal('NotAcceptable', 406, message);
   }
-  return readable;
+  const asked = cellsMayShow(masking, operation) ? withoutTables(readable) : readable;
+  if (asked === undefined) {
+    const message =
+      'members of the object are hidden, and a table could show them in its cells; accept application/json';
+    throw new Refusal('NotAcceptable', 406, message);
+  }
+  return asked;
+}
+
+/** The API server itself makes the tables of these, and shows no member of these names in them. */
+const builtInGroups: ReadonlySet<string> = new Set(['', 'apps', 'batch']);
+const neverInCells: ReadonlySet<string> = new Set(['data', 'stringData', 'binaryData', 'env']);
+
+/** Whether a Table may hold a copy of a hidden member, where nobody can tell it from what else is in its cells. */
+function cellsMayShow({fields}: MaskPlan, {apiGroup}: Operation): boolean {
+  if (fields.length === 0) return false;
+  return !builtInGroups.has(apiGroup) || !fields.every(({path}) => path.some((segment) => neverInCells.has(segment)));
 }

@@ -41,7 +41,7 @@ export function withApproval(
     if (decision.outcome === 'Allowed') return decision.permitted;
     const signal = untilGone(call);
     // Before anybody is asked: a grant must not be spent on a call that is refused behind it.
-    acceptableAnswer(decision, call, negotiate);
+    acceptableAnswer(decision, call, decided.operation, negotiate);
     const held = decision.requirements.map((requirement) => heldRequirement(requirement, decided, deps.maskText));
     const requested = await requestApprovals(deps.control, held, signal);
     call.approval = {...approvalOf(requested), granted: false};

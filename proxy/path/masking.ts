@@ -26,7 +26,7 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   return async (call, {decided, permitted}) => {
     const {obligations, operation} = permitted;
     const {masking, auditLevel} = obligations;
-    const accept = acceptableAnswer(obligations, call, negotiate);
+    const accept = acceptableAnswer(obligations, call, operation, negotiate);
     if (obligations.panUnexpected) call.panUnexpectedIn = operation;
     return next(call, {
       decided,
