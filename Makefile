@@ -51,10 +51,10 @@ cluster-down: $(installed) ## end it, with no trace
 # Of the version in go.mod: to go to another, `go get k8s.io/api@v0.X.Y k8s.io/client-go@v0.X.Y` there first.
 schema := core/request/schema
 protobuf: $(installed) ## write core/request/schema/table.ts and the bodies of its test anew; needs Go
-	@cd $(schema) && CGO_ENABLED=0 GOWORK=off go build -o testdata/schema .
-	@$(schema)/testdata/schema table > $(schema)/table.ts
-	@$(schema)/testdata/schema bodies < $(schema)/objects.yaml > $(schema)/testdata/bodies.jsonl
-	@rm $(schema)/testdata/schema && node_modules/.bin/biome format --write $(schema)/table.ts
+	@mkdir -p .tsbuild && cd $(schema) && CGO_ENABLED=0 GOWORK=off go build -o $(CURDIR)/.tsbuild/schema .
+	@.tsbuild/schema table > $(schema)/table.ts
+	@.tsbuild/schema bodies < $(schema)/objects.yaml > $(schema)/testdata/bodies.jsonl
+	@node_modules/.bin/biome format --write $(schema)/table.ts
 
 # Apart from the targets that need them, so that a build of some minutes is seen, and a missing Go said in one sentence.
 binaries: $(installed)
