@@ -94,7 +94,8 @@ function shown(decision: Decision): object {
     masking: masked(masking),
     ...(unmasked && {unmasked, recordMasking: masked(recordMasking)}),
     ...(panUnexpected && {panUnexpected}),
-    ...(maskingRefusal !== undefined && {maskingRefusal}),
+    // That no masker can do what a plan asks is no matter of policies.
+    ...(maskingRefusal?.startsWith('policy ') && {maskingRefusal}),
     auditLevel,
     ...(recordInput && {recordInput}),
     ...(dryRun.length > 0 && {dryRun}),
