@@ -82,6 +82,7 @@ const unknownDetector = {name: 'eyes', detector: 'Iris' as 'PAN'};
 
 test.each([
   ['spec.schedule', {schedule: 'nights'}],
+  ['spec.masking[0].sampling', {masking: [{name: 'cards', detector: 'PAN', sampling: 2}]}],
   ['spec.rules[0].except', {rules: [{...ruleNamed('read'), except: []}]}],
   ['spec.rules[0].approval.quorum', {rules: [{...ruleNamed('ask'), effect: 'RequireApproval', approval: {quorum: 2}}]}],
 ])('a field of a later version, %s, stays in the bundle, which proxies then reject', (path, spec) => {

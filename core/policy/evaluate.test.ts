@@ -1,6 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
 import {agent, operation} from '../../test/operations.ts';
-import type {AgentAccessPolicy, Rule} from '../api/agentaccesspolicy.ts';
+import type {AgentAccessPolicy, MaskingEntry, Rule} from '../api/agentaccesspolicy.ts';
 import {compilePolicies} from './compile.ts';
 import {select} from './evaluate.ts';
 import {loadBundle} from './loadbundle.ts';
@@ -55,6 +55,29 @@ describe('what is needed of the body', () => {
   ])('%s', (_name, spec, body) => {
     expect(selectFor(spec)).toMatchObject({body, needsBody: body !== 'NotNeeded'});
   });
+});
+
+test('obligations are one object for all requests that masking entries treat alike', () => {
+  const masking: MaskingEntry[] = [
+    {
+      name: 'cards',
+      detector: 'PAN',
+      exemptions: [{namespaces: ['ci-*']}, {resources: [{apiGroups: [''], resources: ['pods']}], fields: ['spec']}],
+    },
+  ];
+  const loaded = loadBundle(
+    compilePolicies(
+      [{metadata: {name: 'p', namespace: 'lockkeeper-system'}, spec: {subjects: [{kind: 'User', name: '*'}], masking}}],
+      {rootNamespace: 'lockkeeper-system', revision: '1'},
+    ).bundle,
+  );
+  const obligationsOf = (namespace: string, resource: string) =>
+    select(loaded, caller, operation({namespace, resource})).obligations;
+  expect(obligationsOf('ci-1', 'pods')).toBe(obligationsOf('ci-2', 'secrets'));
+  expect(obligationsOf('a', 'pods')).toBe(obligationsOf('b', 'pods'));
+  expect(obligationsOf('a', 'secrets')).toBe(obligationsOf('b', 'nodes'));
+  const different = [obligationsOf('ci-1', 'pods'), obligationsOf('a', 'pods'), obligationsOf('a', 'secrets')];
+  expect(new Set(different.map((obligations) => obligations.masking?.key)).size).toBe(3);
 });
 
 test('obligations are one object for all requests of an agent in a namespace', () => {

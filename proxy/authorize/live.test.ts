@@ -159,6 +159,30 @@ describe('when other policies come into force, a call', () => {
     ],
     ['whose answer need not be masked any more goes on', {...allowing, masking}, allowing, undefined],
     [
+      'of which more is to be looked through ends',
+      {...allowing, masking},
+      {...allowing, masking: [{name: 'cards', detector: 'PAN', decode: ['Base64']}]},
+      {code: 'ObligationsChanged'},
+    ],
+    [
+      'of which as much is hidden by another entry goes on',
+      {...allowing, masking},
+      {...allowing, masking: [{name: 'other', detector: 'PAN'}]},
+      undefined,
+    ],
+    [
+      'whose answer is no longer to be shown unmasked ends',
+      {rules: [{...allow, unmasked: true}], masking},
+      {...allowing, masking},
+      {code: 'ObligationsChanged'},
+    ],
+    [
+      'whose answer could be shown unmasked by now goes on',
+      {...allowing, masking},
+      {rules: [{...allow, unmasked: true}], masking},
+      undefined,
+    ],
+    [
       'whose answer cannot be masked by now ends',
       allowing,
       {...allowing, masking: [{name: 'x', detector: 'Iris' as never}]},
