@@ -18,7 +18,7 @@ else
   cluster_needs := binaries
 endif
 
-.PHONY: help demo run test lint bench bench-streams cluster cluster-down protobuf binaries
+.PHONY: help demo run test fuzz lint bench bench-streams cluster cluster-down protobuf binaries
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do \
@@ -32,6 +32,10 @@ run: $(cluster_needs) ## keep them up and print a line for each decision; KUBECO
 
 test: binaries ## all tests; TEST_FLAGS=core/policy for some
 	@npm run --silent test -- $(TEST_FLAGS)
+
+FUZZ_SECONDS ?= 600
+fuzz: $(installed) ## search for what the masking engine gets wrong, for ten minutes; FUZZ_SECONDS=60
+	@LOCKKEEPER_FUZZ_SECONDS='$(FUZZ_SECONDS)' npm run --silent test -- test/mask/fuzz --selectProjects=unit
 
 lint: $(installed) ## format, lint and types
 	@npm run --silent lint

@@ -1,10 +1,21 @@
 import {createMasker} from '../../core/mask/createmasker.ts';
+import {MaskError} from '../../core/mask/error.ts';
 import type {DocumentKind} from './places.ts';
 
 export interface Masked {
   readonly bytes: Buffer;
   /** How many values were masked, whatever they were. */
   readonly count: number;
+}
+
+/** The same, or the code of the error by which the engine refuses the document. */
+export function maskOrRefuse(kind: DocumentKind, document: Buffer, cuts: readonly number[] = []): Masked | string {
+  try {
+    return mask(kind, document, cuts);
+  } catch (error) {
+    if (error instanceof MaskError && error.code === 'NotMaskable') return error.message;
+    throw error;
+  }
 }
 
 /**

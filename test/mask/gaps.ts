@@ -1,3 +1,4 @@
+import type {DocumentKind} from './places.ts';
 import type {Planted} from './planted.ts';
 
 /** Something that the engine does not find yet. */
@@ -23,4 +24,23 @@ export function gapOf({what, detector, place}: Planted): Gap | undefined {
       (gap.what === undefined || gap.what === what || gap.what === detector) &&
       (gap.place === undefined || gap.place === place.name),
   );
+}
+
+/** Whether the engine does not find this way of writing wherever it stands. */
+export function isGap(what: string): boolean {
+  return GAPS.some((gap) => gap.what === what && gap.place === undefined);
+}
+
+/**
+ * Of bytes that are said to be JSON and are none, it depends on the cuts how a few are read: a number with an escape or
+ * a colour right after it, where JSON has neither.
+ */
+export function isSplitGap({mediaType}: DocumentKind, document: Buffer): boolean {
+  if (mediaType !== 'json') return false;
+  try {
+    JSON.parse(document.toString());
+    return false;
+  } catch {
+    return true;
+  }
 }

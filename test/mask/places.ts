@@ -350,7 +350,7 @@ const TEXT: readonly Place[] = [
     (random, text) => `${JSON.stringify({level: 'info', n: random.integer(1, 99), msg: text})}\n`,
   ),
   textPlace('the log of a container runtime', (_, text) => `${LOGGED} stdout F ${text}\n`),
-  textPlace('a terminal', (random, text) => `$ cat order-${random.hex(4)}\r\n${text}\r\n$ `),
+  textPlace('a terminal', (random, text) => `$ cat ${random.hex(4)}.txt\r\n${text}\r\n$ `),
   textPlace('CSV', (random, text) => `id,card,amount\r\n${random.integer(1, 999)},${text},12.50\r\n`),
   textPlace('YAML', (random, text) => `spec:\n  amount: ${random.integer(1, 999)}\n  card: ${text}\n  currency: EUR\n`),
   textPlace('XML', (random, text) => `<order id="${random.hex(6)}"><card>${text}</card></order>`),

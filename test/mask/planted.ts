@@ -103,6 +103,22 @@ export function plantedCards(perPair = 1): Planted[] {
   return found;
 }
 
+/** Any card in any place, in any way of writing that can stand there. */
+export function anyCard(seed: number): Planted {
+  const random = new Random(seed);
+  const writing = random.pick(WRITINGS);
+  const place = random.pick(PLACES.filter((each) => fits(each, writing)));
+  return cardIn(place, writing, random.pick(CARD_KINDS), seed);
+}
+
+/** Any card as it may stand among others in text: what it is written as, and the same of its twin. */
+export function anyCardInText(seed: number): {readonly what: string; readonly one: string; readonly other: string} {
+  const random = new Random(seed);
+  const writing = random.pick(WRITINGS.filter(({within}) => within === 'text'));
+  const {one, other} = cardPair(random, random.pick(CARD_KINDS));
+  return {what: writing.name, one: writing.write(one), other: writing.write(other)};
+}
+
 export function plantedAuthenticationData(perPair = 1): Planted[] {
   const found: Planted[] = [];
   let seed = 1_000_001;
