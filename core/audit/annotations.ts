@@ -20,6 +20,8 @@ export const annotation = {
   dryRun: 'lockkeeper.dev/dry-run',
   /** Values masked in the response, by detector: `{"PAN": 3}`. In the outcome only. */
   masked: 'lockkeeper.dev/masked',
+  /** The same by the name of the member that it stood in, as far as that is known: `{"PAN": {"card": 2}}`. In the outcome only. */
+  maskedFields: 'lockkeeper.dev/masked-fields',
   /** Card numbers in an answer where policy expects none: `{resource, namespace, name, count, fields}`. In the outcome only. */
   panUnexpected: 'lockkeeper.dev/pan-unexpected',
   /** `true` where the rule that decided lifts masking, of all policies or of those of its namespace. */

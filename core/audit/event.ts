@@ -46,6 +46,8 @@ export interface AuditedOutcome {
   readonly status?: Status;
   /** How many values each detector masked in the response. */
   readonly masked?: Readonly<Record<string, number>> | undefined;
+  /** The same by member, as far as that is known. */
+  readonly maskedFields?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined;
   readonly panUnexpected?: UnexpectedPAN;
   /** What became of the recording of a stream. */
   readonly recording?: SealedRecording;
@@ -140,10 +142,8 @@ export class EventEncoder {
       case 'ResponseComplete': {
         const {outcome} = stage;
         response = this.#responseStatus(outcome) + call.requestObject;
-        if (outcome.masked !== undefined) {
-          const counts = JSON.stringify(outcome.masked);
-          if (counts !== '{}') annotations += `,"${annotation.masked}":${quote(counts)}`;
-        }
+        annotations += this.#counts(annotation.masked, outcome.masked);
+        annotations += this.#counts(annotation.maskedFields, outcome.maskedFields);
         if (outcome.panUnexpected !== undefined) {
           annotations += this.#member(annotation.panUnexpected, JSON.stringify(outcome.panUnexpected));
         }
@@ -172,6 +172,11 @@ export class EventEncoder {
       this.#time(stage.atMicroseconds) +
       `","annotations":{${annotations}`
     );
+  }
+
+  #counts(name: string, counts: object | undefined): string {
+    const text = counts === undefined ? '{}' : JSON.stringify(counts);
+    return text === '{}' ? '' : this.#member(name, text);
   }
 
   #text(text: string): string {

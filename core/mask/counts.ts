@@ -2,11 +2,16 @@ import type {MaskCounts} from './masker.ts';
 
 const detectors = ['PAN', 'TrackData', 'CardVerificationCode', 'Regex', 'Field'] as const;
 
+type DetectorName = (typeof detectors)[number];
+
 /** What was masked, by detector; those that masked nothing are left out. */
-export type MaskedValues = Readonly<Partial<Record<(typeof detectors)[number], number>>>;
+export type MaskedValues = Readonly<Partial<Record<DetectorName, number>>>;
+
+/** The same by the name of the member that it stood in, as far as that is known. */
+export type MaskedFields = Readonly<Partial<Record<DetectorName, Readonly<Record<string, number>>>>>;
 
 export function maskedValues(counts: Readonly<MaskCounts>): MaskedValues {
-  const values: Partial<Record<(typeof detectors)[number], number>> = {};
+  const values: Partial<Record<DetectorName, number>> = {};
   for (const detector of detectors) {
     const count = counts[detector] ?? 0;
     if (count > 0) values[detector] = count;
@@ -14,15 +19,32 @@ export function maskedValues(counts: Readonly<MaskCounts>): MaskedValues {
   return values;
 }
 
+export function maskedFields({fields = {}}: Readonly<MaskCounts>): MaskedFields {
+  const named: Partial<Record<DetectorName, Readonly<Record<string, number>>>> = {};
+  for (const detector of detectors) {
+    const counts = fields[detector];
+    if (counts !== undefined && counts.size > 0) named[detector] = Object.fromEntries(counts);
+  }
+  return named;
+}
+
 /** @returns a copy that stays as it is while a masker goes on */
 export function sumOf(all: Iterable<Readonly<MaskCounts>>): Readonly<MaskCounts> {
   const sum: MaskCounts = {PAN: 0};
-  const fields = new Map<string, number>();
+  const fields: Partial<Record<DetectorName, Map<string, number>>> = {};
   for (const counts of all) {
-    for (const detector of detectors) sum[detector] = (sum[detector] ?? 0) + (counts[detector] ?? 0);
-    for (const [name, count] of counts.panFields ?? []) fields.set(name, (fields.get(name) ?? 0) + count);
+    for (const detector of detectors) {
+      sum[detector] = (sum[detector] ?? 0) + (counts[detector] ?? 0);
+      const named = counts.fields?.[detector];
+      if (named !== undefined) fields[detector] = addedTo(fields[detector] ?? new Map(), named);
+    }
   }
-  return fields.size === 0 ? sum : {...sum, panFields: fields};
+  return {...sum, fields};
+}
+
+function addedTo(sum: Map<string, number>, counts: ReadonlyMap<string, number>): Map<string, number> {
+  for (const [name, count] of counts) sum.set(name, (sum.get(name) ?? 0) + count);
+  return sum;
 }
 
 /** What a masker has counted in one stream. @param before copied when that began */

@@ -5,8 +5,11 @@ export interface MaskCounts {
   CardVerificationCode?: number;
   Regex?: number;
   Field?: number;
-  /** In JSON the PANs by the name of the member that they stood in, of this stream alone, as long as there are few names. */
-  panFields?: ReadonlyMap<string, number>;
+  /**
+   * The same by the name of the nearest member of JSON, of this stream alone, as far as it is known and there are few
+   * names. A name that is itself a value is masked.
+   */
+  fields?: Readonly<Partial<Record<Exclude<keyof MaskCounts, 'fields'>, ReadonlyMap<string, number>>>>;
 }
 
 /** How the bytes are to be read: JSON (one document or many, as in a watch), or text (logs, the output of exec). */

@@ -290,20 +290,24 @@ describe.each(protocols)('over %s', (protocol) => {
 
 test('what was found on the way is part of the outcome', async () => {
   const next = intended(async (call) => {
-    call.masked = [{counts: {PAN: 2, Regex: 0, Field: 2}}, {counts: {PAN: 1}}];
+    const fields = {PAN: new Map([['card', 1]])};
+    call.masked = [{counts: {PAN: 2, Regex: 0, Field: 2, fields}}, {counts: {PAN: 1, fields}}];
     call.responseObject = '{"kind":"Pod"}';
     call.response.end('ok');
   });
   const {ask, served, log} = await audited('HTTP/1.1', next);
   await ask().answer();
   await served;
-  expect(log.last.annotations).toMatchObject({'lockkeeper.dev/masked': '{"PAN":3,"Field":2}'});
+  expect(log.last.annotations).toMatchObject({
+    'lockkeeper.dev/masked': '{"PAN":3,"Field":2}',
+    'lockkeeper.dev/masked-fields': '{"PAN":{"card":2}}',
+  });
 });
 
 test('card numbers where policy expects none are told of and on record, with their place and none of their digits', async () => {
   const next = intended(async (call) => {
     call.panUnexpectedIn = operation({name: 'web'});
-    call.masked = [{counts: {PAN: 2, panFields: new Map([['card', 2]])}}];
+    call.masked = [{counts: {PAN: 2, fields: {PAN: new Map([['card', 2]])}}}];
     call.response.end('ok');
   });
   const {ask, served, log, unexpected} = await audited('HTTP/1.1', next);

@@ -6,7 +6,7 @@ import type {Call} from './call.ts';
 /** What the answer to a call held so far that policy calls unexpected; undefined where that is nothing. */
 export function unexpectedPAN({masked, panUnexpectedIn: operation}: Call): UnexpectedPAN | undefined {
   if (operation === undefined) return undefined;
-  const {PAN: count, panFields} = sumOf(masked.map(({counts}) => counts));
+  const {PAN: count, fields} = sumOf(masked.map(({counts}) => counts));
   if (count === 0) return undefined;
   const {isResourceRequest, path, apiGroup, resource, subresource, namespace, name} = operation;
   const group = apiGroup === '' ? '' : `.${apiGroup}`;
@@ -16,6 +16,6 @@ export function unexpectedPAN({masked, panUnexpectedIn: operation}: Call): Unexp
     namespace: maskText(namespace),
     name: maskText(name),
     count,
-    fields: [...(panFields?.keys() ?? [])].map(maskText),
+    fields: [...(fields?.PAN?.keys() ?? [])].map(maskText),
   };
 }

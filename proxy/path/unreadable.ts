@@ -27,7 +27,7 @@ export function recordUnreadable({
     } catch (error) {
       told = refusalOf(error);
     }
-    metrics.finished('', told.httpStatus, told.code, 0, undefined);
+    metrics.finished('', told.httpStatus, told.code, 0, {});
     return told;
   };
 }

@@ -104,7 +104,7 @@ export class Metrics {
   }
 
   /** Counts one call that has ended. */
-  finished(verb: string, code: number, outcome: string, seconds: number, masked: MaskedValues | undefined): void {
+  finished(verb: string, code: number, outcome: string, seconds: number, masked: MaskedValues): void {
     const key = `${verb} ${code} ${outcome}`;
     let child = this.#children.get(key);
     if (child === undefined) {
