@@ -194,8 +194,17 @@ describe('the headers of an answer', () => {
   });
 
   test('pass as they are where nothing is found, and where no policy masks', async () => {
-    const usual = {...json, date, 'content-length': '123', 'audit-id': '4a11f111-1111-4111-8111-111111111111'};
+    const status = {':status': 200 as unknown as string};
+    const usual = {
+      ...status,
+      ...json,
+      date,
+      'content-length': '123',
+      'audit-id': '4a11f111-1111-4111-8111-111111111111',
+    };
     expect((await passing()).headersOf(usual)).toBe(usual);
+    const overHTTP2 = {':status': 200, ...usual} as unknown as IncomingHttpHeaders;
+    expect((await passing()).headersOf(overHTTP2)).toBe(overHTTP2);
     const found = {...json, location: `/${pan}`};
     expect((await passing({policy: {}})).headersOf(found)).toBe(found);
   });

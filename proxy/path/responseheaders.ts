@@ -28,7 +28,8 @@ export function maskedHeaders(
   let changed: IncomingHttpHeaders | undefined;
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined) continue;
+    // `:status`, which HTTP/2 has among them, is a number.
+    if (value === undefined || name.startsWith(':')) continue;
     const isList = typeof value !== 'string';
     if (isList ? value.every((one) => isClear(name, one, plan)) : isClear(name, value, plan)) continue;
     const mask = (one: string) => maskedValue(one, plan, maskers, found);
