@@ -32,6 +32,7 @@ test('what is not said has its default', () => {
     proxyId: 'gateway-0',
     maximumBodyBytes: 3 * 1024 * 1024,
     maximumRequestsInFlight: 1000,
+    compressResponses: false,
     drainSeconds: 30,
     logLevel: 'info',
   });
@@ -51,6 +52,7 @@ test.each<[string[], object]>([
   [['--maximum-staleness', '90s'], {maximumStalenessSeconds: 90}],
   [['--drain', '0s'], {drainSeconds: 0}],
   [['--maximum-body-bytes', '1024'], {maximumBodyBytes: 1024}],
+  [['--compress-responses'], {compressResponses: true}],
   [['--control-ca-file', 'ca.crt'], {controlCaFile: 'ca.crt'}],
   [['--audit-log-file', 'audit.log'], {recordingDirectory: 'recordings'}],
   [['--recording-directory', '/recordings'], {recordingDirectory: '/recordings'}],

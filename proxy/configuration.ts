@@ -28,6 +28,7 @@ export interface ProxyConfiguration {
   readonly proxyId: string;
   readonly maximumBodyBytes: number;
   readonly maximumRequestsInFlight: number;
+  readonly compressResponses: boolean;
   readonly drainSeconds: number;
   readonly logLevel: LogLevel;
 }
@@ -105,6 +106,11 @@ export function proxyProgram(hostname: string): Command {
       'calls under way at once, long-running ones left out; more get 429',
       parseCount,
       1000,
+    )
+    .option(
+      '--compress-responses',
+      'send large answers in gzip to agents that accept it: costs CPU, and saves time over slow links',
+      false,
     )
     .addOption(
       new Option('--drain <duration>', 'how long calls under way may take to end when the proxy stops')

@@ -122,6 +122,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
       directory: configuration.recordingDirectory,
       now: microsecondsSinceEpoch,
     },
+    compressResponses: configuration.compressResponses,
     streams: {target, identity, credential, live, open: streams},
     forward: {
       pooled,

@@ -4,6 +4,7 @@ import {withAccessReview} from './accessreview.ts';
 import {withApproval} from './approval.ts';
 import {type AuditDependencies, type Serve, withAudit} from './audit.ts';
 import {withCapacity} from './capacity.ts';
+import {withCompression} from './compression.ts';
 import {withDecision} from './decision.ts';
 import {withIdentity} from './identity.ts';
 import {withIntent} from './intent.ts';
@@ -18,6 +19,7 @@ export interface PathDependencies {
   readonly decision: Parameters<typeof withDecision>[0];
   readonly approval: Parameters<typeof withApproval>[0];
   readonly recording: RecordingDependencies;
+  readonly compressResponses: boolean;
   readonly streams: StreamDependencies;
   readonly forward: ForwardDependencies;
 }
@@ -34,7 +36,8 @@ export function requestPath(deps: PathDependencies): Serve {
               withRecording(deps.recording, // what is seen of a stream, or 503
                 withIntent(               // on record before anything leaves, or 503
                   withMasking(            // what comes back, or 406 and 502
-                    withStreams(deps.streams, // exec, attach and port-forward
-                      withAccessReview(deps.decision, // what an agent is told that it may
-                        forward(deps.forward))))))))))));
+                    withCompression(deps.compressResponses, // how much of it travels
+                      withStreams(deps.streams, // exec, attach and port-forward
+                        withAccessReview(deps.decision, // what an agent is told that it may
+                          forward(deps.forward)))))))))))));
 }

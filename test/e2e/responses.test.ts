@@ -1,6 +1,7 @@
+import {gunzipSync} from 'node:zlib';
 import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
 import {type AgentClient, lines, type Protocol, protocols} from './client.ts';
-import {allowEverything, configMap, namespace, Stack} from './stack.ts';
+import {allowEverything, configMap, type FurtherProxy, namespace, Stack} from './stack.ts';
 
 jest.setTimeout(60_000);
 
@@ -85,6 +86,67 @@ describe('a list of thousands', () => {
     const got = await stack.agent.call(exact, {headers});
     expect(got.headers['content-encoding']).toBeUndefined();
     expect(got.json<{items: unknown[]}>().items).toHaveLength(count);
+  });
+
+  describe('from a proxy that is to compress', () => {
+    let compressing: FurtherProxy;
+    let everywhere: string;
+
+    beforeAll(async () => {
+      compressing = await stack.startProxy('compressing', ['--compress-responses']);
+      // With the cards.
+      everywhere = `/api/v1/configmaps?${exact.split('?')[1]}`;
+    });
+
+    test.each(['call', 'call2'] as const)('comes in gzip to a client that asks for it, masked (%s)', async (call) => {
+      const headers = {'accept-encoding': 'gzip'};
+      const wanted = await direct.call(everywhere);
+      expect(wanted.text).toContain(card);
+      const got = await stack.client(compressing)[call](everywhere, {headers});
+      expect(got.status).toBe(200);
+      expect(got.headers).toMatchObject({'content-encoding': 'gzip', vary: 'Accept-Encoding'});
+      expect(got.headers['content-length']).toBeUndefined();
+      expect(got.body.length).toBeLessThan(wanted.body.length / 10);
+      const text = gunzipSync(got.body).toString();
+      expect(text === wanted.text.replaceAll(card, maskedCard)).toBe(true);
+    });
+
+    test('comes as it is to a client that does not ask for gzip', async () => {
+      const got = await stack.client(compressing).call(exact);
+      expect(got.headers['content-encoding']).toBeUndefined();
+      expect(got.json<{items: unknown[]}>().items).toHaveLength(count);
+    });
+
+    test('comes whole to kubectl, which asks for gzip', async () => {
+      const get = ['get', 'configmaps', '--all-namespaces', '--output=json'];
+      const wanted = await stack.kubectl(get);
+      const got = await stack.kubectl([`--server=${compressing.url}`, ...get]);
+      expect(got.stderr).toBe('');
+      expect(JSON.parse(got.stdout).items.length).toBeGreaterThan(count);
+      expect(got.stdout === wanted.stdout).toBe(true);
+      expect(got.stdout).toContain(maskedCard);
+    });
+
+    test('discovery is fetched once, and then only asked whether it has changed', async () => {
+      const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+      const headers = {accept: aggregated, 'accept-encoding': 'gzip'};
+      const first = await stack.client(compressing).call('/apis', {headers});
+      const {etag} = first.headers;
+      const again = await stack.client(compressing).call('/apis', {headers: {...headers, 'if-none-match': etag}});
+      expect([first.status, again.status]).toEqual([200, 304]);
+    });
+
+    test('a watch goes on without gzip, each event as it comes', async () => {
+      const agent = stack.client(compressing);
+      const headers = {'accept-encoding': 'gzip'};
+      const watching = await agent.open(`${configMaps}?watch=1&fieldSelector=metadata.name=cards`, {headers});
+      expect(watching.headers['content-encoding']).toBeUndefined();
+      for await (const event of lines<WatchEvent>(watching)) {
+        expect(event.object.data).toEqual({text: `paid with ${maskedCard}.`});
+        break;
+      }
+      watching.destroy();
+    });
   });
 
   test('comes in pages', async () => {

@@ -2,7 +2,8 @@ import {once} from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import type {AddressInfo} from 'node:net';
-import type {Readable} from 'node:stream';
+import {pipeline, type Readable} from 'node:stream';
+import {createGunzip} from 'node:zlib';
 import type {ServedRequest, ServedResponse} from '../../proxy/path/call.ts';
 
 export type Protocol = 'HTTP/1.1' | 'HTTP/2';
@@ -27,7 +28,7 @@ export interface Asked {
 export interface Asking {
   /** The head of the answer; its body is not read until `answer` is asked for. */
   readonly head: Promise<{readonly status: number; readonly headers: http.IncomingHttpHeaders}>;
-  /** Reads to the end. */
+  /** Reads to the end, and takes gzip off. */
   answer(): Promise<Answer>;
   /** Goes away without waiting for an answer. */
   leave(): void;
@@ -86,7 +87,7 @@ function http1Client(port: number): Client {
         head,
         async answer() {
           const {statusCode: status = 0, headers} = await response;
-          const read = await readAll(await response);
+          const read = await readAll(await response, headers);
           return {status, headers, ...read};
         },
         leave: () => void request.destroy(),
@@ -113,7 +114,7 @@ function http2Client(port: number): Client {
         head,
         async answer() {
           const {status, headers} = await head;
-          const read = await readAll(stream);
+          const read = await readAll(stream, headers);
           return {status, headers, ...read, whole: read.whole && stream.rstCode === 0};
         },
         // `close` would end the request's body cleanly first.
@@ -130,7 +131,8 @@ function send(request: http.ClientRequest | http2.ClientHttp2Stream, body: Asked
 }
 
 /** Reads to the end, or to where the stream breaks off. An agent may still be sending when it has its answer. */
-function readAll(stream: Readable): Promise<{body: string; whole: boolean}> {
+function readAll(raw: Readable, headers: http.IncomingHttpHeaders): Promise<{body: string; whole: boolean}> {
+  const stream = headers['content-encoding'] === 'gzip' ? pipeline(raw, createGunzip(), () => {}) : raw;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     const done = (whole: boolean) => resolve({body: Buffer.concat(chunks).toString(), whole});
