@@ -41,7 +41,7 @@ describe('an entry cannot be honoured', () => {
     ['with a pattern that does not compile', regex('a('), 'regex.pattern', /./],
     ['with a pattern that is not RE2: it looks ahead', regex('a(?=b)'), 'regex.pattern', /./],
     ['with a pattern that is not RE2: it refers back', regex('(a)\\1'), 'regex.pattern', /./],
-    ['with a pattern that matches everywhere', regex('x*'), 'regex.pattern', /matches the empty string/],
+    ['with a pattern that matches everywhere', regex('x*'), 'regex.pattern', /matches where nothing stands/],
     ['Field without members', {detector: 'Field'}, 'field', /is missing/],
     ['with an unknown action', field('Hash', 'data'), 'field.action', /Mask or Remove, not "Hash"/],
     ['with what is no path', field('Mask', 'data', '.data'), 'field.paths[1]', /"\.data" is no path/],
@@ -51,6 +51,24 @@ describe('an entry cannot be honoured', () => {
     expect(() => compileMasking(source)).toThrow(InvalidMasking);
     expect(() => compileMasking(source)).toThrow(
       expect.objectContaining({field: at, message: expect.stringMatching(message)}),
+    );
+  });
+
+  test('and nothing else is thrown, whatever pattern or path it has', () => {
+    const pieces = fc.array(fc.constantFrom('a', '(', ')', '[', ']', '{9', ',}', '*', '\\p{', 'L}', '|', '^', '?'));
+    const text = fc.oneof(
+      fc.string({unit: 'binary'}),
+      pieces.map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(text, fc.boolean(), (written, isPath) => {
+        try {
+          compileMasking(isPath ? field('Mask', written) : regex(written));
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidMasking);
+        }
+      }),
+      {numRuns: 2000},
     );
   });
 

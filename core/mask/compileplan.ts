@@ -1,6 +1,6 @@
-import {RE2JS} from '@bufbuild/re2';
 import {commonPath, parseFieldPath} from './fieldpath.ts';
 import type {Detector, FieldExemption, FieldPath, FieldPlan, MaskPlan, PanShow, RegexPlan} from './plan.ts';
+import {RegexError, RegexProgram} from './regexprogram.ts';
 
 /** What a masking entry of a policy says of what is hidden. Strings are as received: this is where they are read. */
 export interface MaskingSource {
@@ -94,13 +94,12 @@ export function compilePaths(texts: readonly string[], field: string): readonly 
 }
 
 function checkedPattern(pattern: string): string {
-  let compiled: RE2JS;
   try {
-    compiled = new RE2JS(pattern);
+    new RegexProgram([pattern]);
   } catch (error) {
-    throw new InvalidMasking('regex.pattern', error instanceof Error ? error.message : String(error));
+    if (error instanceof RegexError) throw new InvalidMasking('regex.pattern', error.message);
+    throw error;
   }
-  if (compiled.test('')) throw new InvalidMasking('regex.pattern', 'matches the empty string, and so everywhere');
   return pattern;
 }
 

@@ -1,10 +1,13 @@
 import {Base64Masker} from './base64masker.ts';
 import {mayHaveDigits} from './characters.ts';
 import {MaskError} from './error.ts';
+import {FieldMasker} from './fieldmasker.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {PanMasker} from './panmasker.ts';
 import type {MaskPlan} from './plan.ts';
+import {RegexMasker} from './regexmasker.ts';
+import {type Stage, StagedMasker} from './stagedmasker.ts';
 import {unsupported} from './supported.ts';
 
 export interface MaskerOptions {
@@ -23,8 +26,24 @@ export interface MaskerOptions {
 export function createMasker({mediaType, plan, base64 = false}: MaskerOptions): Masker {
   const lacking = plan && unsupported(plan);
   if (lacking !== undefined) throw new MaskError('NotMaskable', lacking);
+  if (plan === undefined) return panMasker(mediaType, base64);
+  const {pan, regexes, fields, decodeBase64, exemptFields} = plan;
+  const stages: Stage[] = [];
+  // What is hidden whatever it holds comes first. Text has no members.
+  if (fields.length > 0 && mediaType === 'json') stages.push(new FieldMasker(fields, {isSecret: base64}));
+  // Cards before patterns: of a card whose first digits a pattern has hidden, too many others would be shown.
+  const cards = pan && panMasker(mediaType, base64 || decodeBase64);
+  if (cards !== undefined) stages.push(cards);
+  if (regexes.length > 0) {
+    const exempt = exemptFields.filter(({detectors}) => detectors.includes('Regex')).map(({path}) => path);
+    stages.push(new RegexMasker(mediaType, regexes, exempt));
+  }
+  return cards !== undefined && stages.length === 1 ? cards : new StagedMasker(stages);
+}
+
+function panMasker(mediaType: MaskMediaType, base64: boolean): Masker {
   const masker = new PanMasker(mediaType);
-  return base64 || plan?.decodeBase64 ? new Base64Masker(masker, mediaType) : masker;
+  return base64 ? new Base64Masker(masker, mediaType) : masker;
 }
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */
