@@ -18,7 +18,7 @@ else
   cluster_needs := binaries
 endif
 
-.PHONY: help demo run test fuzz lint bench bench-streams cluster cluster-down protobuf binaries
+.PHONY: help demo run test fuzz lint bench bench-streams bench-mask cluster cluster-down protobuf binaries
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do \
@@ -45,6 +45,9 @@ bench: binaries ## the measurements of docs/performance.md
 
 bench-streams: binaries ## the same for streams into pods and many watches; needs a node (Linux, root)
 	@npm run --silent bench:streams
+
+bench-mask: $(installed) ## what masking costs, beside a copy of the same bytes and other redactors
+	@npm run --silent bench:mask
 
 cluster: $(installed) ## start a local Kubernetes API server that stays; NODE=1 with a node that runs pods
 	@$(node) test/cluster/keep.ts up $(if $(filter-out 0,$(NODE)),--node)

@@ -1,91 +1,174 @@
-// What masking costs, beside a copy of the same bytes: `node test/bench/mask.ts`.
-import {createHash} from 'node:crypto';
-import {createMasker, type MaskerOptions} from '../../core/mask/createmasker.ts';
-import {pod} from './pods.ts';
+/**
+ * `make bench-mask`: what masking costs, beside a copy of the same bytes, beside what else Node has to mask with, and
+ * beside carrying the bytes without masking them. Every way has its turn in each round. Prints Markdown.
+ */
+import {type ChildProcess, spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import {parseArgs} from 'node:util';
+import {defaultPlan} from '../../cli/mask/plan.ts';
+import {createMasker} from '../../core/mask/createmasker.ts';
+import {loopbackCertificate} from '../proxy/upstream.ts';
+import {cpuSeconds} from './cpu.ts';
+import {load} from './load.ts';
+import {type MaskDocument, maskDocuments} from './maskdocuments.ts';
+import {npmRedactors} from './redactors.ts';
 
-const ROUNDS = 20;
+const {values} = parseArgs({options: {rounds: {type: 'string', default: '10'}}});
+const rounds = Number(values.rounds);
+/** As the gateway reads them from the API server. */
+const chunkBytes = 64 * 1024;
+const requestsEach = 20;
+const say = (line = '') => process.stdout.write(`${line}\n`);
 
-/** Repeatable bytes without a pattern. */
-function noise(seed: number, bytes: number): Buffer {
-  const blocks = Array.from({length: Math.ceil(bytes / 64)}, (_, index) =>
-    createHash('sha512').update(`${seed} ${index}`).digest(),
-  );
-  return Buffer.concat(blocks, bytes);
-}
+say(
+  `Node ${process.version}, ${os.cpus()[0]?.model ?? 'unknown CPU'}, ${os.cpus().length} cores, Linux ${os.release()}.`,
+);
+say('\nMB for each second of CPU; in brackets how many card numbers each hid:\n');
+const ways = ['copy', 'lockkeeper', ...npmRedactors.map(({name}) => name)];
+say(`| bytes | MB | ${ways.join(' | ')} |`);
+say(`| --- | ---: | ${ways.map(() => '---:').join(' | ')} |`);
+for (const document of maskDocuments()) say(row(document));
+await relays();
 
-function podList(): string {
-  return JSON.stringify({kind: 'PodList', items: Array.from({length: 5000}, (_, index) => pod(index, 'payments'))});
-}
-
-function podListWithCards(): string {
-  return podList().replaceAll('"example.com/build":"build-', '"example.com/build":"4111 1111 1111 1111 build-');
-}
-
-function log(): string {
-  const line = (_: unknown, index: number): string =>
-    `2026-07-30T12:00:${10 + (index % 50)}.${100_000_000 + index * 7}Z INFO path=/orders/${index} status=200 ` +
-    `duration=${index % 977}ms trace=${noise(index, 16).toString('hex')}`;
-  return Array.from({length: 100_000}, line).join('\n');
-}
-
-function secretList(): string {
-  const secret = (_: unknown, index: number): object => ({
-    kind: 'Secret',
-    data: {'tls.crt': noise(index, 200_000).toString('base64'), user: noise(-index, 30).toString('base64')},
+function row(document: MaskDocument): string {
+  const megabytes = document.bytes.length / 1e6;
+  const runs: (() => Measured)[] = [
+    () => measure(copy(document)),
+    () => measure(mask(document)),
+    ...npmRedactors.map(
+      ({redact}) =>
+        () =>
+          measure({prepare: () => document, run: redact}),
+    ),
+  ];
+  const seconds = runs.map((): number[] => []);
+  const found = runs.map(() => 0);
+  // The first round compiles.
+  for (let round = 0; round <= rounds; round++) {
+    for (const [way, run] of runs.entries()) {
+      const measured = run();
+      found[way] = measured.found;
+      if (round > 0) seconds[way]?.push(measured.seconds);
+    }
+  }
+  const cells = seconds.map((taken, way) => {
+    const speed = Math.round(megabytes / median(taken));
+    return way === 0 ? String(speed) : `${speed} (${found[way]})`;
   });
-  return JSON.stringify({kind: 'SecretList', items: Array.from({length: 40}, secret)});
+  return `| ${document.name} | ${megabytes.toFixed(1)} | ${cells.join(' | ')} |`;
 }
 
-function chunksOf(document: Buffer, bytes: number): Buffer[] {
-  const count = Math.ceil(document.length / bytes);
-  return Array.from({length: count}, (_, index) => Buffer.from(document.subarray(index * bytes, (index + 1) * bytes)));
+interface Work<T> {
+  /** Not measured. */
+  prepare(): T;
+  /** Gives how many numbers were hidden. */
+  run(prepared: T): number;
 }
 
-/** CPU milliseconds of the best of the rounds. */
-function measure(prepare: () => Buffer[], run: (chunks: Buffer[]) => void): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS; round++) {
-    const chunks = prepare();
-    const before = process.cpuUsage();
-    run(chunks);
-    const {user, system} = process.cpuUsage(before);
-    best = Math.min(best, (user + system) / 1000);
-  }
-  return best;
+interface Measured {
+  readonly seconds: number;
+  readonly found: number;
 }
 
-const documents: readonly (readonly [string, MaskerOptions, () => string])[] = [
-  ['PodList', {mediaType: 'json'}, podList],
-  ['PodList, a card in each pod', {mediaType: 'json'}, podListWithCards],
-  ['log', {mediaType: 'text'}, log],
-  ['SecretList', {mediaType: 'json', base64: true}, secretList],
-];
+function measure<T>({prepare, run}: Work<T>): Measured {
+  const prepared = prepare();
+  const before = process.cpuUsage();
+  const found = run(prepared);
+  const {user, system} = process.cpuUsage(before);
+  return {seconds: (user + system) / 1e6, found};
+}
 
-for (const [name, options, make] of documents) {
-  const document = Buffer.from(make());
-  for (const bytes of [16 * 1024, 64 * 1024]) {
-    const prepare = (): Buffer[] => chunksOf(document, bytes);
-    let found = 0;
-    const maskMilliseconds = measure(prepare, (chunks) => {
-      const masker = createMasker(options);
-      for (const chunk of chunks) masker.push(chunk, () => {});
-      masker.end(() => {});
-      found = masker.counts.PAN;
-    });
-    const target = Buffer.alloc(bytes);
-    const copyMilliseconds = measure(prepare, (chunks) => {
+function chunksOf({bytes}: MaskDocument): Buffer[] {
+  const count = Math.ceil(bytes.length / chunkBytes);
+  return Array.from({length: count}, (_, index) =>
+    Buffer.from(bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes)),
+  );
+}
+
+function copy(document: MaskDocument): Work<Buffer[]> {
+  const target = Buffer.alloc(chunkBytes);
+  return {
+    prepare: () => chunksOf(document),
+    run(chunks) {
       for (const chunk of chunks) chunk.copy(target);
-    });
-    const megabytes = document.length / 1e6;
-    console.log(
-      [
-        name,
-        `${megabytes.toFixed(1)} MB in chunks of ${bytes / 1024} KiB`,
-        `${maskMilliseconds.toFixed(1)} ms`,
-        `${Math.round((megabytes / maskMilliseconds) * 1000)} MB/s`,
-        `copy ${copyMilliseconds.toFixed(1)} ms`,
-        `${found} found`,
-      ].join(' · '),
-    );
+      return 0;
+    },
+  };
+}
+
+function mask(document: MaskDocument): Work<Buffer[]> {
+  const {mediaType, secret = false} = document;
+  const plan = defaultPlan();
+  return {
+    prepare: () => chunksOf(document),
+    run(chunks) {
+      const masker = createMasker({mediaType, plan, base64: secret});
+      const drop = (): void => {};
+      for (const chunk of chunks) masker.push(chunk, drop);
+      masker.end(drop);
+      return masker.counts.PAN;
+    },
+  };
+}
+
+/** The PodList over TLS on both sides, by the gateway's own relay. */
+async function relays(): Promise<void> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'lockkeeper-bench-'));
+  const children: ChildProcess[] = [];
+  try {
+    const {ca, cert, key} = await loopbackCertificate();
+    const files = {
+      ca: path.join(directory, 'ca.crt'),
+      cert: path.join(directory, 'tls.crt'),
+      key: path.join(directory, 'tls.key'),
+    };
+    await writeFile(files.ca, ca);
+    await writeFile(files.cert, cert);
+    await writeFile(files.key, key);
+    const start = async (script: string, ...args: string[]): Promise<{origin: string; pid: number}> => {
+      const child = spawn(
+        process.execPath,
+        // As in the image.
+        ['--max-semi-space-size=2', path.join(import.meta.dirname, script), files.cert, files.key, ...args],
+        {stdio: ['ignore', 'pipe', 'inherit', 'ipc']},
+      );
+      children.push(child);
+      const [port] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+      return {origin: `https://127.0.0.1:${String(port).trim()}`, pid: child.pid ?? 0};
+    };
+    const upstream = await start('upstream.ts');
+    const relay = await start('maskrelay.ts', files.ca, upstream.origin);
+    const taken = new Map<string, number[]>([
+      ['/pods', []],
+      ['/masked/pods', []],
+    ]);
+    for (let round = 0; round <= rounds; round++) {
+      for (const [url, milliseconds] of taken) {
+        const before = cpuSeconds(relay.pid);
+        await load({origin: relay.origin, ca}, url, {connections: 1, seconds: 120, requests: requestsEach});
+        if (round > 0) milliseconds.push(((cpuSeconds(relay.pid) - before) * 1000) / requestsEach);
+      }
+    }
+    const [plain = [], masked = []] = [...taken.values()];
+    say('\nCPU of a relay for the PodList, TLS on both sides, in ms:\n');
+    say('| | median (min–max) | unmasked = 1 |');
+    say('| --- | ---: | ---: |');
+    say(`| unmasked | ${spread(plain)} | 1.00 |`);
+    const ratios = masked.map((value, round) => value / (plain[round] ?? Number.NaN));
+    say(`| masked | ${spread(masked)} | ${median(ratios).toFixed(2)} |`);
+  } finally {
+    for (const child of children) child.kill();
+    await rm(directory, {recursive: true, force: true});
   }
+}
+
+function spread(values: readonly number[]): string {
+  return `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)}–${Math.max(...values).toFixed(1)})`;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
