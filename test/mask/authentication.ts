@@ -69,7 +69,6 @@ export const AUTHENTICATION_DATA: readonly AuthenticationData[] = [
   codes('cvv=', 'text', [3], (code) => `cvv=${code}`),
   codes('cvv2: ', 'text', [3], (code) => `cvv2: ${code}`),
   codes('CVC', 'text', [3], (code) => `CVC: ${code}`),
-  codes('cid', 'text', [4], (code) => `cid=${code}`),
   codes('security code', 'text', [3, 4], (code) => `security_code=${code}`),
   codes('card verification value', 'text', [3, 4], (code) => `cardVerificationValue=${code}`),
   codes('a member cvv', 'jsonMember', [3], (code) => `"cvv":"${code}"`),

@@ -1,5 +1,9 @@
+import {compileMasking, unitePlan} from '../../core/mask/compileplan.ts';
+import {maskedValues} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import {MaskError} from '../../core/mask/error.ts';
+import type {MaskPlan} from '../../core/mask/plan.ts';
+import {unsupported} from '../../core/mask/supported.ts';
 import type {DocumentKind} from './places.ts';
 
 export interface Masked {
@@ -7,6 +11,23 @@ export interface Masked {
   /** How many values were masked, whatever they were. */
   readonly count: number;
 }
+
+const detectors = ['PAN', 'TrackData', 'CardVerificationCode'] as const;
+
+/** All that finds something wherever it stands, as far as there is an engine for it. */
+function planOf(decodeBase64: boolean): MaskPlan {
+  for (let count = detectors.length; ; count--) {
+    const parts = detectors
+      .slice(0, count)
+      .map((detector) => compileMasking({detector, ...(decodeBase64 && {decode: ['Base64']})}));
+    const plan = unitePlan(parts.map((part) => ({part, exempt: []})));
+    if (plan === undefined) throw new TypeError('there is no engine at all');
+    if (unsupported(plan) === undefined) return plan;
+  }
+}
+
+const plan = planOf(false);
+const planWithBase64 = planOf(true);
 
 /** The same, or the code of the error by which the engine refuses the document. */
 export function maskOrRefuse(kind: DocumentKind, document: Buffer, cuts: readonly number[] = []): Masked | string {
@@ -24,7 +45,11 @@ export function maskOrRefuse(kind: DocumentKind, document: Buffer, cuts: readonl
  * @param cuts where the bytes are cut into chunks, in ascending order
  */
 export function mask(kind: DocumentKind, document: Buffer, cuts: readonly number[] = []): Masked {
-  const masker = createMasker({mediaType: kind.mediaType, base64: kind.secret === true || kind.decodeBase64 === true});
+  const masker = createMasker({
+    mediaType: kind.mediaType,
+    plan: kind.decodeBase64 ? planWithBase64 : plan,
+    base64: kind.secret === true,
+  });
   const out: Buffer[] = [];
   const emit = (bytes: Buffer): void => {
     out.push(Buffer.from(bytes));
@@ -36,6 +61,6 @@ export function mask(kind: DocumentKind, document: Buffer, cuts: readonly number
     from = to;
   }
   masker.end(emit);
-  const counts = Object.values(masker.counts).filter((count) => typeof count === 'number');
+  const counts = Object.values(maskedValues(masker.counts));
   return {bytes: Buffer.concat(out), count: counts.reduce((sum, count) => sum + count, 0)};
 }
