@@ -22,9 +22,14 @@ export function announcesBody(request: ServedRequest): boolean {
  * Reads the whole body of a request.
  *
  * @param maximumBytes past this the call is refused with 413
+ * @param observed what `observeBody` has taken from the request
  * @throws {Refusal} where it is too large, encoded, or could be read in two ways
  */
-export async function receiveBody({request}: Call, maximumBytes: number): Promise<ReceivedBody> {
+export async function receiveBody(
+  {request}: Call,
+  maximumBytes: number,
+  observed?: ReceivedBody,
+): Promise<ReceivedBody> {
   const {'content-encoding': encoding, 'content-type': contentType = ''} = request.headers;
   if (encoding !== undefined && encoding !== 'identity') {
     throw new Refusal(
@@ -33,7 +38,7 @@ export async function receiveBody({request}: Call, maximumBytes: number): Promis
       `a body with content encoding "${encoding}" cannot be read; send it as it is`,
     );
   }
-  const bytes = announcesBody(request) ? await collect(request, maximumBytes) : Buffer.alloc(0);
+  const bytes = observed?.bytes ?? (announcesBody(request) ? await collect(request, maximumBytes) : Buffer.alloc(0));
   try {
     return {bytes, contentType, content: readBody(bytes, contentType)};
   } catch (error) {

@@ -11,6 +11,7 @@ import {withIntent} from './intent.ts';
 import {withMasking} from './masking.ts';
 import {withOperation} from './operation.ts';
 import {type RecordingDependencies, withRecording} from './recording.ts';
+import {withWriteBack} from './writeback.ts';
 
 export interface PathDependencies {
   readonly audit: AuditDependencies;
@@ -32,12 +33,13 @@ export function requestPath(deps: PathDependencies): Serve {
       withOperation(                      // what: method, path, query → operation, or 400
         withCapacity(deps.capacity,       // is there room, or 429
           withDecision(deps.decision,     // may they: bundle → allowed, needs approval, or 403
-            withApproval(deps.approval,   // who says so: AccessRequest → permitted, or 403
-              withRecording(deps.recording, // what is seen of a stream, or 503
-                withIntent(               // on record before anything leaves, or 503
-                  withMasking(            // what comes back, or 406 and 502
-                    withCompression(deps.compressResponses, // how much of it travels
-                      withStreams(deps.streams, // exec, attach and port-forward
-                        withAccessReview(deps.decision, // what an agent is told that it may
-                          forward(deps.forward)))))))))))));
+            withWriteBack(deps.decision,  // does it write what was masked, or 422
+              withApproval(deps.approval,   // who says so: AccessRequest → permitted, or 403
+                withRecording(deps.recording, // what is seen of a stream, or 503
+                  withIntent(               // on record before anything leaves, or 503
+                    withMasking(            // what comes back, or 406 and 502
+                      withCompression(deps.compressResponses, // how much of it travels
+                        withStreams(deps.streams, // exec, attach and port-forward
+                          withAccessReview(deps.decision, // what an agent is told that it may
+                            forward(deps.forward))))))))))))));
 }

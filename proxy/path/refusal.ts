@@ -32,10 +32,12 @@ export type RefusalCode =
   | 'StaleBundle'
   /** 503: the operator cannot be asked for an approval, or whether one still stands. */
   | 'ControlUnavailable'
-  /** 413: policy or approval has to read the body, and it is too large. */
+  /** 413: policy, approval or masking has to read the body, and it is too large. */
   | 'BodyTooLarge'
-  /** 400, 415: policy or approval has to read the body, and it cannot be read. */
+  /** 400, 415: policy, approval or masking has to read the body, and it cannot be read. */
   | 'BodyUnreadable'
+  /** 422: what would be written holds masked values, or would delete what masking left out. */
+  | 'MaskedWriteBack'
   /** 406: the client takes no format that can be masked. */
   | 'NotAcceptable'
   /** 501: an upgrade that the proxy cannot record and mask. */
