@@ -246,7 +246,7 @@ export interface MaskingEntry {
   unexpected?: boolean;
   /**
    * Encodings to look into. Base64: in every string and every line of text; the data of Secrets and
-   * binaryData are decoded in any case. Holds for all detectors of the answer; not with Field.
+   * binaryData are decoded in any case. Not with Regex and Field. Where one entry asks for it, all do.
    */
   decode?: 'Base64'[];
   /**

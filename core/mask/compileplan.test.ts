@@ -36,6 +36,7 @@ describe('an entry cannot be honoured', () => {
     ['that shows what no entry may', {...pan, show: 'FirstEight'}, 'show', /None, LastFour, FirstSixLastFour/],
     ['that shows digits of a track', {detector: 'TrackData', show: 'None'}, 'show', /does not go with .* TrackData/],
     ['with an unknown encoding', {...pan, decode: ['Base64', 'Gzip']}, 'decode[1]', /unknown encoding "Gzip"/],
+    ['with a pattern in base64', {...regex('a'), decode: ['Base64']}, 'decode', /does not go with/],
     ['Regex without a pattern', {detector: 'Regex'}, 'regex', /is missing/],
     ['with a pattern for card numbers', {...pan, regex: {pattern: 'a'}}, 'regex', /does not go with/],
     ['with a pattern that does not compile', regex('a('), 'regex.pattern', /./],

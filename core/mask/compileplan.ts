@@ -40,7 +40,7 @@ const partsOf: Readonly<Record<PlanPart['detector'], readonly (keyof MaskingSour
   PAN: ['show', 'longDigitRuns', 'unexpected', 'decode'],
   TrackData: ['decode'],
   CardVerificationCode: ['decode'],
-  Regex: ['decode', 'regex'],
+  Regex: ['regex'],
   Field: ['field'],
 };
 

@@ -13,6 +13,9 @@ export interface ObligingPolicy {
   readonly masking: readonly LoadedMasking[];
 }
 
+/** Far more than policies tell apart; a bound all the same, since agents choose what they ask for. */
+const knownAtMost = 1024;
+
 interface Entry {
   /** For a person. */
   readonly description: string;
@@ -27,7 +30,7 @@ export class ObligationsOfPlace {
   readonly #selective: readonly LoadedMasking[];
   readonly #rootNamespace: string;
   readonly #rest: Pick<Obligations, 'auditLevel' | 'recordInput' | 'dryRun' | 'revision'>;
-  /** How many there are is up to the policies, not to what agents ask for. */
+  /** By which entries apply, and to what of the answer. */
   readonly #known = new Map<string, Obligations>();
 
   constructor(policies: readonly ObligingPolicy[], rootNamespace: string, revision: string) {
@@ -58,6 +61,7 @@ export class ObligationsOfPlace {
     }
     let known = this.#known.get(key);
     if (known === undefined) {
+      if (this.#known.size >= knownAtMost) this.#known.clear();
       known = this.#make(operation, lifts);
       this.#known.set(key, known);
     }

@@ -340,7 +340,7 @@ export const wrongPolicies: [what: string, object: Fields, message: string][] = 
   [
     'an encoding to look into for members',
     withMasking({...fieldMasking({}), decode: ['Base64']}),
-    'spec.masking[0].decode: Forbidden: a Field entry hides members whatever they hold',
+    'spec.masking[0].decode: Forbidden: what patterns match and members hold is hidden as it stands',
   ],
   [
     'Regex without a pattern',
