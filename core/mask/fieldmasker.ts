@@ -4,6 +4,7 @@ import {BASE64, EMBEDDED, FieldEditor, MASK, REMOVE} from './fieldeditor.ts';
 import {EmbeddedObject} from './fieldembedded.ts';
 import {type MarkedPath, placeOfDocuments} from './jsonplace.ts';
 import {JsonStream} from './jsonstream.ts';
+import type {Masker} from './masker.ts';
 import type {FieldPath, FieldPlan} from './plan.ts';
 
 /** Where `kubectl apply` keeps a copy of the whole object as JSON. */
@@ -23,9 +24,9 @@ const NO_BYTES = Buffer.alloc(0);
  * Nothing is held back but what cannot be decided upon: an escape or a number that is incomplete, up to 1 KiB; the name
  * of a member that may be removed, up to 64 KiB.
  */
-export class FieldMasker {
+export class FieldMasker implements Masker {
   /** Members that were hidden, those of copies included. */
-  readonly counts = {Field: 0};
+  readonly counts = {PAN: 0, Field: 0};
   readonly #output = new ChunkEdits();
   readonly #editor: FieldEditor;
   readonly #stream: JsonStream;

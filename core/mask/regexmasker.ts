@@ -2,7 +2,7 @@ import {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
 import {type Place, placeOfDocuments} from './jsonplace.ts';
 import {type JsonSink, JsonStream} from './jsonstream.ts';
-import type {MaskMediaType} from './masker.ts';
+import type {Masker, MaskMediaType} from './masker.ts';
 import type {FieldPath, RegexPlan} from './plan.ts';
 import {RegexProgram} from './regexprogram.ts';
 import {RegexSearch} from './regexsearch.ts';
@@ -23,9 +23,9 @@ const NO_BYTES = Buffer.alloc(0);
  * Strings and lines up to 64 KiB are searched whole; of longer ones at least 1 KiB before is in sight at each place, and
  * a match that is longer may be missed, or its first bytes. What is in sight is held back.
  */
-export class RegexMasker {
+export class RegexMasker implements Masker {
   /** Matches, as far as they do not overlap. */
-  readonly counts = {Regex: 0};
+  readonly counts = {PAN: 0, Regex: 0};
   readonly #edits = new ChunkEdits();
   readonly #search: RegexSearch;
   readonly #texts: RegexTexts;
