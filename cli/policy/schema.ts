@@ -612,9 +612,9 @@ export const agentAccessPolicySchema: Schema = {
                 message: 'only card numbers (detector PAN) are reported as unexpected; remove unexpected',
               },
               {
-                rule: "self.detector != 'Field' || !has(self.decode) || size(self.decode) == 0",
+                rule: "!(self.detector in ['Regex', 'Field']) || !has(self.decode) || size(self.decode) == 0",
                 fieldPath: '.decode',
-                message: 'a Field entry hides members whatever they hold; remove decode',
+                message: 'what patterns match and members hold is hidden as it stands, without decoding; remove decode',
               },
               {
                 rule: "self.detector != 'Regex' || has(self.regex)",
