@@ -83,7 +83,8 @@ describeWithNode('a pod', () => {
 
   test('ignores no signal, as bash has it that starts all', async () => {
     const status = await cluster.mustKubectl(inNamespace('exec', 'box', '--', 'cat', '/proc/1/status'));
-    expect(status).toMatch(/^SigIgn:\t0+$/m);
+    // Of the standard signals: what is ignored beyond them is the business of who started all of this.
+    expect(status).toMatch(/^SigIgn:\t[0-9a-f]{8}[08]0000000$/m);
   });
 
   test('gives kubectl logs what it printed', async () => {
