@@ -1,6 +1,7 @@
 import {byteSet} from './bytes.ts';
+import {foundIn, unitedCounts} from './counts.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
-import {PanMasker} from './panmasker.ts';
+import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
 import {StreamWindow} from './window.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -30,7 +31,7 @@ export class Base64Masker implements Masker {
   readonly #next: Masker;
   readonly #mediaType: MaskMediaType;
   readonly #window = new StreamWindow();
-  readonly #decoded = new PanMasker('text');
+  readonly #decoded: PanMasker;
   readonly #block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
   /** Where the word starts that is being decoded. */
   #wordStart: number | undefined;
@@ -46,15 +47,12 @@ export class Base64Masker implements Masker {
   #hidden = false;
 
   /** @param mediaType as in `next` */
-  constructor(next: Masker, mediaType: MaskMediaType) {
+  constructor(next: Masker, mediaType: MaskMediaType, options: PanMaskerOptions) {
     this.#next = next;
     this.#mediaType = mediaType;
-    const decoded = this.#decoded;
-    this.counts = {
-      get PAN() {
-        return next.counts.PAN + decoded.counts.PAN;
-      },
-    };
+    const decoded = new PanMasker('text', options);
+    this.#decoded = decoded;
+    this.counts = unitedCounts(next.counts, decoded.counts);
   }
 
   get heldBytes(): number {
@@ -126,7 +124,7 @@ export class Base64Masker implements Masker {
       this.#bytesDecoded = 0;
       this.#bytesMasked = 0;
       this.#flushed = false;
-      this.#foundBefore = this.#decoded.counts.PAN;
+      this.#foundBefore = foundIn(this.#decoded.counts);
     }
     const {chunk} = this.#window;
     let at = start + firstCharacterOf(this.#bytesDecoded);
@@ -168,7 +166,7 @@ export class Base64Masker implements Masker {
 
   /** Takes back the next decoded bytes, and changes the characters of those that were masked. */
   #encode(masked: Buffer): void {
-    if (this.#flushed || this.#decoded.counts.PAN > this.#foundBefore) {
+    if (this.#flushed || foundIn(this.#decoded.counts) > this.#foundBefore) {
       for (const [index, byte] of masked.entries()) this.#encodeByte(this.#bytesMasked + index, byte);
     }
     this.#bytesMasked += masked.length;

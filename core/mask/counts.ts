@@ -47,6 +47,24 @@ function addedTo(sum: Map<string, number>, counts: ReadonlyMap<string, number>):
   return sum;
 }
 
+/** How many values were masked, whatever they were. */
+export function foundIn(counts: Readonly<MaskCounts>): number {
+  return detectors.reduce((sum, detector) => sum + (counts[detector] ?? 0), 0);
+}
+
+/** The sum of what two maskers count, at any time. */
+export function unitedCounts(one: Readonly<MaskCounts>, other: Readonly<MaskCounts>): Readonly<MaskCounts> {
+  const united = {};
+  for (const detector of detectors) {
+    const get = (): number | undefined =>
+      one[detector] === undefined && other[detector] === undefined
+        ? undefined
+        : (one[detector] ?? 0) + (other[detector] ?? 0);
+    Object.defineProperty(united, detector, {get, enumerable: true});
+  }
+  return united as Readonly<MaskCounts>;
+}
+
 /** What a masker has counted in one stream. @param before copied when that began */
 export function since(before: Readonly<MaskCounts>, counts: Readonly<MaskCounts>): Readonly<MaskCounts> {
   const result = sumOf([counts]) as MaskCounts;

@@ -1,10 +1,11 @@
 import {Base64Masker} from './base64masker.ts';
 import {mayHaveDigits} from './characters.ts';
+import {foundIn} from './counts.ts';
 import {MaskError} from './error.ts';
 import {FieldMasker} from './fieldmasker.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
-import {PanMasker} from './panmasker.ts';
+import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
 import type {MaskPlan} from './plan.ts';
 import {RegexMasker} from './regexmasker.ts';
 import {type Stage, StagedMasker} from './stagedmasker.ts';
@@ -12,7 +13,7 @@ import {unsupported} from './supported.ts';
 
 export interface MaskerOptions {
   readonly mediaType: MaskMediaType;
-  /** What is hidden; without one card numbers are, but for the last four digits. */
+  /** What is hidden; without one card numbers are, but for the last four digits, and tracks. */
   readonly plan?: MaskPlan;
   /** Also look into words of base64, as the values of a Secret's `data` are. */
   readonly base64?: boolean;
@@ -26,13 +27,15 @@ export interface MaskerOptions {
 export function createMasker({mediaType, plan, base64 = false}: MaskerOptions): Masker {
   const lacking = plan && unsupported(plan);
   if (lacking !== undefined) throw new MaskError('NotMaskable', lacking);
-  if (plan === undefined) return panMasker(mediaType, base64);
-  const {pan, regexes, fields, decodeBase64, exemptFields} = plan;
+  if (plan === undefined) return cardMasker(mediaType, base64, {pan: true, tracks: true});
+  const {pan, trackData, regexes, fields, decodeBase64, exemptFields} = plan;
   const stages: Stage[] = [];
   // What is hidden whatever it holds comes first. Text has no members.
   if (fields.length > 0 && mediaType === 'json') stages.push(new FieldMasker(fields, {isSecret: base64}));
   // Cards before patterns: of a card whose first digits a pattern has hidden, too many others would be shown.
-  const cards = pan && panMasker(mediaType, base64 || decodeBase64);
+  const hasCards = pan !== undefined || trackData;
+  const options = {pan: pan !== undefined, tracks: trackData};
+  const cards = hasCards ? cardMasker(mediaType, base64 || decodeBase64, options) : undefined;
   if (cards !== undefined) stages.push(cards);
   if (regexes.length > 0) {
     const exempt = exemptFields.filter(({detectors}) => detectors.includes('Regex')).map(({path}) => path);
@@ -41,9 +44,9 @@ export function createMasker({mediaType, plan, base64 = false}: MaskerOptions): 
   return cards !== undefined && stages.length === 1 ? cards : new StagedMasker(stages);
 }
 
-function panMasker(mediaType: MaskMediaType, base64: boolean): Masker {
-  const masker = new PanMasker(mediaType);
-  return base64 ? new Base64Masker(masker, mediaType) : masker;
+function cardMasker(mediaType: MaskMediaType, base64: boolean, options: PanMaskerOptions): Masker {
+  const masker = new PanMasker(mediaType, options);
+  return base64 ? new Base64Masker(masker, mediaType, options) : masker;
 }
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */
@@ -56,5 +59,5 @@ export function maskText(text: string): string {
   };
   masker.push(Buffer.from(text), emit);
   masker.end(emit);
-  return masker.counts.PAN === 0 ? text : Buffer.concat(masked).toString();
+  return foundIn(masker.counts) === 0 ? text : Buffer.concat(masked).toString();
 }

@@ -120,6 +120,18 @@ export class DigitRun {
     if (this.#state === 'idle') return;
     if (this.#state === 'digit') this.#findPans();
     this.#findTightPan();
+    this.discard();
+  }
+
+  /** The first byte of a PAN that ends with the last digit, if nothing stands behind that: of the longest. */
+  get panStart(): number | undefined {
+    if (this.#state !== 'digit' || this.#count < PAN_MINIMUM_DIGITS) return undefined;
+    const first = this.#groups.find((_, group) => this.#isPanFrom(group));
+    return first === undefined ? undefined : this.#starts[first];
+  }
+
+  /** The same as `end`, but what stands here is part of something else: nothing of it is reported. */
+  discard(): void {
     this.#state = 'idle';
     this.#count = 0;
     this.#groups = [];
@@ -253,11 +265,17 @@ export class DigitRun {
     if (this.#count < PAN_MINIMUM_DIGITS) return;
     for (const [group, first] of this.#groups.entries()) {
       if (this.#count - first < PAN_MINIMUM_DIGITS) return;
-      if (!isPan(this.#digits, first, this.#count - first)) continue;
-      const sizes = this.#sizesFrom(group);
-      if (sizes.length > 1 && isTight(sizes[0] as number)) continue;
-      if (isCardGrouping(sizes, this.#separators.slice(group + 1))) this.#report(first);
+      if (this.#isPanFrom(group)) this.#report(first);
     }
+  }
+
+  /** Whether the groups from this one on are a PAN. */
+  #isPanFrom(group: number): boolean {
+    const first = this.#groups[group] as number;
+    if (!isPan(this.#digits, first, this.#count - first)) return false;
+    const sizes = this.#sizesFrom(group);
+    if (sizes.length > 1 && isTight(sizes[0] as number)) return false;
+    return isCardGrouping(sizes, this.#separators.slice(group + 1));
   }
 
   #findTightPan(): void {

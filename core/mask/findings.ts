@@ -29,12 +29,15 @@ export class Findings {
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
   readonly #counts: MaskCounts;
+  readonly #hides: boolean;
   #pending: (PanFound | Mantissa)[] = [];
 
-  constructor(window: StreamWindow, json: JsonPosition | undefined, counts: MaskCounts) {
+  /** @param hides false where card numbers are not hidden for themselves */
+  constructor(window: StreamWindow, json: JsonPosition | undefined, counts: MaskCounts, hides: boolean) {
     this.#window = window;
     this.#json = json;
     this.#counts = counts;
+    this.#hides = hides;
   }
 
   get none(): boolean {
@@ -43,11 +46,12 @@ export class Findings {
 
   /** In the order in which they end. */
   add(found: PanFound): void {
+    if (!this.#hides) return;
     if (!this.#pending.some(({start, end}) => start === found.start && end === found.end)) this.#pending.push(found);
   }
 
   addMantissa(start: number, end: number): void {
-    this.#pending.push({start, end, hidden: undefined});
+    if (this.#hides) this.#pending.push({start, end, hidden: undefined});
   }
 
   /** The first byte that may yet be hidden. */

@@ -6,8 +6,21 @@ import {isCardGrouping, isTight} from './grouping.ts';
 import {isIdentifier} from './identifier.ts';
 import {maskedNumber, readNumber} from './jsonnumber.ts';
 import {isPanText} from './pan.ts';
+import type {MaskPlan} from './plan.ts';
 
 const RUNS = {numRuns: 1000};
+
+/** What the reference hides. */
+const CARD_NUMBERS: MaskPlan = {
+  key: '',
+  pan: {show: 'LastFour', longDigitRuns: false},
+  trackData: false,
+  cardVerificationCode: false,
+  regexes: [],
+  fields: [],
+  decodeBase64: false,
+  exemptFields: [],
+};
 
 interface Token {
   readonly start: number;
@@ -249,7 +262,7 @@ function referenceAt(rest: string, before: number): Pick<Token, 'length' | 'mean
 }
 
 function masked(options: MaskerOptions, input: Buffer, sizes: readonly number[]): string {
-  const masker = createMasker(options);
+  const masker = createMasker({...options, plan: CARD_NUMBERS});
   let out = '';
   const emit = (bytes: Buffer): void => {
     out += bytes.toString('latin1');

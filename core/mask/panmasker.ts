@@ -1,4 +1,4 @@
-import {byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
+import {ASTERISK, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import {Findings, wordStart} from './findings.ts';
 import {hideDigit} from './hide.ts';
 import {mayBecomePanNumber} from './jsonnumber.ts';
@@ -8,6 +8,7 @@ import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {nextCandidate} from './probe.ts';
 import {Readings} from './readings.ts';
+import {readTrack, readTrackCharacter, TRACK_SEPARATOR, TrackTail} from './track.ts';
 import {readUnit, type Unit} from './unit.ts';
 import {StreamWindow} from './window.ts';
 
@@ -21,13 +22,21 @@ const LOWER_E = 0x65;
 const COMPOUND = byteSet('\\%&\u001b\r');
 COMPOUND.fill(1, 0x80);
 
+/** What a PanMasker hides. */
+export interface PanMaskerOptions {
+  readonly pan: boolean;
+  /** Whole tracks of a magnetic stripe, with the card number in them. */
+  readonly tracks: boolean;
+}
+
 /**
- * Masks PANs in JSON or text. Where no digits cluster about one byte of twelve is read (`nextCandidate`). Where they
+ * Masks PANs in JSON or text, and tracks, which begin with one. Where no digits cluster about one byte of twelve is read (`nextCandidate`). Where they
  * do all are: digits and separators make a DigitRun, and a PAN in it is decided upon at the end of the word in which
  * it stands. What is carried from byte to byte depends on the bytes alone, never on where the chunks were cut.
  */
 export class PanMasker implements Masker {
   readonly counts: MaskCounts = {PAN: 0};
+  readonly #tracks: boolean;
   readonly #window = new StreamWindow();
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
@@ -38,10 +47,13 @@ export class PanMasker implements Masker {
   #next = 0;
   /** Where something incomplete is that may become part of a candidate. */
   #openUnit: number | undefined;
+  /** The rest of a track that was released before it had ended: it is hidden as it comes in. */
+  #releasedTail: TrackTail | undefined;
 
-  constructor(mediaType: MaskMediaType) {
+  constructor(mediaType: MaskMediaType, {pan, tracks}: PanMaskerOptions = {pan: true, tracks: false}) {
+    this.#tracks = tracks;
     this.#json = mediaType === 'json' ? new JsonPosition(this.#window) : undefined;
-    this.#findings = new Findings(this.#window, this.#json, this.counts);
+    this.#findings = new Findings(this.#window, this.#json, this.counts, pan);
     this.#readings = new Readings(
       (pan) => this.#findings.add(pan),
       (digit) => hideDigit(this.#window, digit),
@@ -55,7 +67,7 @@ export class PanMasker implements Masker {
 
   /** Whether a digit that comes next is hidden though nothing is known to be a PAN, after a flush. */
   get hidesNext(): boolean {
-    return this.#readings.hidesNext;
+    return this.#readings.hidesNext || this.#releasedTail !== undefined;
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
@@ -66,12 +78,33 @@ export class PanMasker implements Masker {
     if (this.#json !== undefined || this.heldBytes === 0) return;
     this.#window.open(NO_BYTES);
     this.#findings.settleOpen(0);
+    this.#releaseTrack();
     const unit = this.#openUnitFrom(0);
     this.#readings.release(unit);
     // What may become a digit that must be hidden has to be whole for that.
-    const to = this.#readings.hidesNext ? unit : 0;
+    const to = this.hidesNext ? unit : 0;
     this.#readings.release(to);
     this.#window.close(to, emit);
+  }
+
+  /** Where a track may have begun it is hidden as far as it has come. */
+  #releaseTrack(): void {
+    const at = this.#openUnit;
+    if (!this.#tracks || at === undefined || this.#releasedTail !== undefined) return;
+    const start = this.#readings.panStart(at);
+    if (start === undefined) return;
+    if (readTrack(this.#window, at, 0, false, false).kind !== 'incomplete') return;
+    const tail = new TrackTail();
+    // Half an escape is no tail yet.
+    if (readTrackCharacter(this.#window, at, 0, false, false).length === 0) return;
+    this.#overwrite(start, at);
+    this.#readings.discard();
+    this.#releasedTail = tail;
+    this.#openUnit = undefined;
+    this.#next = at;
+    while (this.#next < 0 && this.#openUnit === undefined && this.#releasedTail !== undefined) {
+      this.#next = this.#readReleasedTail(tail, this.#next, 0, false);
+    }
   }
 
   end(emit: (bytes: Buffer) => void): void {
@@ -107,12 +140,13 @@ export class PanMasker implements Masker {
     }
     this.#next = next;
     if (!final) return;
+    this.#endReleasedTail();
     this.#readings.endAll();
     this.#findings.settle(chunk.length);
   }
 
   #isIdleAt(at: number): boolean {
-    return this.#readings.isIdleAt(at) && this.#findings.none;
+    return this.#readings.isIdleAt(at) && this.#findings.none && this.#releasedTail === undefined;
   }
 
   /**
@@ -124,6 +158,14 @@ export class PanMasker implements Masker {
     let at = from;
     while (at < end) {
       const byte = this.#window.byteAt(at);
+      if (this.#tracks && (TRACK_SEPARATOR[byte] === 1 || this.#releasedTail !== undefined)) {
+        const trackEnd = this.#readTrack(at, end, final);
+        if (this.#openUnit !== undefined) return at;
+        if (trackEnd > at) {
+          at = trackEnd;
+          continue;
+        }
+      }
       let length = 1;
       if (isDigit(byte)) readings.addDigit(byte - DIGIT_0, at, at + 1);
       else if (byte === SPACE || byte === HYPHEN || byte === PLUS) readings.addSeparator('gap', at);
@@ -140,6 +182,50 @@ export class PanMasker implements Masker {
       if (this.#isIdleAt(at)) return at;
     }
     return at;
+  }
+
+  /** Gives where the track ends that stands before `at` and goes on there, or what is read of it; `at` if none does. */
+  #readTrack(at: number, end: number, final: boolean): number {
+    if (this.#releasedTail !== undefined) return this.#readReleasedTail(this.#releasedTail, at, end, final);
+    const start = this.#readings.panStart(at);
+    if (start === undefined) return at;
+    const read = readTrack(this.#window, at, end, final, this.#json !== undefined);
+    if (read.kind === 'incomplete') this.#openUnit = at;
+    if (read.kind !== 'track') return at;
+    this.#overwrite(start, read.end);
+    this.counts.TrackData = (this.counts.TrackData ?? 0) + 1;
+    this.#readings.discard();
+    this.#findings.settle(start);
+    return read.end;
+  }
+
+  #readReleasedTail(tail: TrackTail, at: number, end: number, final: boolean): number {
+    const {code, length} = readTrackCharacter(this.#window, at, end, final, false);
+    if (length === 0) {
+      this.#openUnit = at;
+      return at;
+    }
+    if (!tail.add(code)) {
+      this.#endReleasedTail();
+      return at;
+    }
+    // Where it is no track after all, it may be another card.
+    if (isDigit(code)) this.#readings.addDigit(code - DIGIT_0, at, at + length);
+    else this.#readings.end(at);
+    this.#overwrite(at, at + length);
+    return at + length;
+  }
+
+  #endReleasedTail(): void {
+    if (this.#releasedTail === undefined) return;
+    if (this.#releasedTail.accepted) this.counts.TrackData = (this.counts.TrackData ?? 0) + 1;
+    else this.counts.PAN++;
+    this.#releasedTail = undefined;
+  }
+
+  /** Hides what of [from, to) is not emitted yet. */
+  #overwrite(from: number, to: number): void {
+    for (let at = Math.max(from, -this.#window.bytesHeld); at < to; at++) this.#window.overwrite(at, ASTERISK);
   }
 
   /** Gives the length of what is read, 0 if it is incomplete. */

@@ -104,6 +104,18 @@ export class Readings {
     this.#decodedTo = 0;
   }
 
+  /** The first byte of a PAN that ends before this index, if nothing stands between. */
+  panStart(at: number): number | undefined {
+    return this.#literal.panStart ?? (this.#isDecodedAt(at) ? this.#decoded.panStart : undefined);
+  }
+
+  /** What has come in is part of no card, but of something else. */
+  discard(): void {
+    this.#literal.discard();
+    this.#decoded.discard();
+    this.#differ = false;
+  }
+
   /** @param to as of a DigitRun */
   release(to: number): void {
     this.#literal.release(to);
