@@ -121,6 +121,7 @@ function quoted(text: string): string {
 /** What the record never holds, whatever policies say (PCI DSS 3.3.1 and 3.5.1). */
 export const recordParts: readonly PlanPart[] = [
   {detector: 'PAN', show: 'LastFour', longDigitRuns: false, decodeBase64: false},
+  {detector: 'TrackData', decodeBase64: false},
 ];
 
 /** An entry where it applies, and the members that it leaves alone there. */

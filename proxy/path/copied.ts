@@ -10,7 +10,10 @@ import {isSecret} from './preview.ts';
 /** Past this a response is not copied to the record; the record says so. */
 const copiedBytes = 64 * 1024;
 
-/** Copies what the agent was given to the record as well, masked whatever policy says, and never the values of Secrets. */
+/**
+ * Copies the answer to the record as well, masked whatever the agent is shown of it, and never the values of Secrets. It
+ * is copied as it came: of a track whose number is hidden the rest would not be found.
+ */
 export function copiedForRecord(
   reader: BodyReader,
   call: Call,
@@ -20,15 +23,14 @@ export function copiedForRecord(
 ): BodyReader {
   const copies: Buffer[] = [];
   let bytes = isSecret(operation) ? Number.POSITIVE_INFINITY : 0;
-  const copying = (emit: (bytes: Buffer) => void) => (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= copiedBytes) copies.push(Buffer.from(chunk));
-    emit(chunk);
-  };
   return {
-    push: (chunk, emit) => reader.push(chunk, copying(emit)),
+    push(chunk, emit) {
+      bytes += chunk.length;
+      if (bytes <= copiedBytes) copies.push(Buffer.from(chunk));
+      reader.push(chunk, emit);
+    },
     end(emit) {
-      reader.end(copying(emit));
+      reader.end(emit);
       call.responseObject = bytes <= copiedBytes ? masked(Buffer.concat(copies)) : null;
     },
   };

@@ -293,6 +293,13 @@ describe('the record of the answer', () => {
     expect(call.responseObject).toBe(`{"a":"${masked}"}`);
   });
 
+  test('holds no track, where the agent is shown it but for the card number', async () => {
+    const track = `%B${pan}^DOE/JANE^29122010000000000?`;
+    const {answer, call} = await passing({policy: {audit, masking}});
+    expect(answer([JSON.stringify({track})])).toBe(JSON.stringify({track: track.replace(pan, masked)}));
+    expect(call.responseObject).not.toMatch(/[0-9]{4}|DOE/);
+  });
+
   test('is not kept past its bound', async () => {
     const {answer, call} = await passing({policy: {audit}});
     const long = 'x'.repeat(64 * 1024);

@@ -9,7 +9,6 @@ const flushMilliseconds = 50;
 export interface MaskedChannelOptions {
   /** What is hidden from the agent; undefined where it is shown everything. */
   readonly shown: MaskPlan | undefined;
-  /** What is hidden from the record, of what the agent is shown. */
   readonly recorded: MaskPlan;
   /**
    * The next bytes in order.
@@ -25,13 +24,14 @@ export interface MaskedChannelOptions {
 /** One direction of a stream, on its way through maskers to the record, and in step with that to whoever it is for. */
 export class MaskedChannel {
   readonly #options: MaskedChannelOptions;
-  /** Of what the agent is shown, where the record hides another part of it. */
-  readonly #forAgent: Masker | undefined;
-  /** Of the record; of both, where they hide the same. */
+  /** For the record; for both, where they hide the same. */
   readonly #forRecord: Masker;
+  /** Sees what came and not what is left for the record: of a track whose number is hidden the rest is not found. */
+  readonly #forAgent: Masker | undefined;
   readonly #hideAlike: boolean;
-  /** Where they do not: what the agent may see, as long as the record's bytes are held back. */
-  #shown: Buffer[] = [];
+  /** Where they do not: what one has let go and the other still holds. */
+  readonly #recorded = new Pieces();
+  readonly #shown = new Pieces();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: MaskedChannelOptions) {
@@ -50,9 +50,13 @@ export class MaskedChannel {
 
   /** The chunk is the channel's from here on. */
   push(chunk: Buffer): void {
-    if (this.#hideAlike) this.#forRecord.push(chunk, this.#put);
-    else if (this.#forAgent !== undefined) this.#forAgent.push(chunk, this.#record);
-    else this.#record(chunk);
+    if (this.#hideAlike) {
+      this.#forRecord.push(chunk, this.#put);
+    } else {
+      this.#forRecord.push(Buffer.from(chunk), this.#record);
+      if (this.#forAgent === undefined) this.#show(chunk);
+      else this.#forAgent.push(chunk, this.#show);
+    }
     // Counted from the last byte: while a stream runs on, what is held is decided upon by what follows.
     if (this.#heldBytes > 0) this.#timer = this.#timer?.refresh() ?? setTimeout(this.#flush, flushMilliseconds);
   }
@@ -60,8 +64,8 @@ export class MaskedChannel {
   /** The rest is put. */
   end(): void {
     this.close();
-    this.#forAgent?.end(this.#record);
-    this.#forRecord.end(this.#put);
+    this.#forRecord.end(this.#hideAlike ? this.#put : this.#record);
+    this.#forAgent?.end(this.#show);
   }
 
   /** What is held back stays so. */
@@ -70,35 +74,55 @@ export class MaskedChannel {
   }
 
   get #heldBytes(): number {
-    return (this.#forAgent?.heldBytes ?? 0) + this.#forRecord.heldBytes;
+    return this.#forRecord.heldBytes + (this.#forAgent?.heldBytes ?? 0);
   }
 
   readonly #flush = (): void => {
     try {
-      if ((this.#forAgent?.heldBytes ?? 0) > 0) this.#forAgent?.flush(this.#record);
-      if (this.#forRecord.heldBytes > 0) this.#forRecord.flush(this.#put);
+      if (this.#forRecord.heldBytes > 0) this.#forRecord.flush(this.#hideAlike ? this.#put : this.#record);
+      if (this.#forAgent !== undefined && this.#forAgent.heldBytes > 0) this.#forAgent.flush(this.#show);
     } catch (error) {
       this.#options.failed(error);
     }
   };
 
-  /** What the agent may see goes on to the record. */
-  readonly #record = (shown: Buffer): void => {
-    this.#shown.push(shown);
-    this.#forRecord.push(Buffer.from(shown), this.#put);
+  readonly #put = (bytes: Buffer): void => this.#options.put(bytes, bytes);
+
+  readonly #record = (bytes: Buffer): void => {
+    this.#recorded.add(bytes);
+    this.#putBoth();
   };
 
-  readonly #put = (recorded: Buffer): void => {
-    this.#options.put(recorded, this.#hideAlike ? recorded : this.#takeShown(recorded.length));
+  readonly #show = (bytes: Buffer): void => {
+    this.#shown.add(bytes);
+    this.#putBoth();
   };
 
-  #takeShown(length: number): Buffer {
+  #putBoth(): void {
+    const length = Math.min(this.#recorded.length, this.#shown.length);
+    if (length > 0) this.#options.put(this.#recorded.take(length), this.#shown.take(length));
+  }
+}
+
+/** Bytes in the pieces in which they came. */
+class Pieces {
+  length = 0;
+  readonly #pieces: Buffer[] = [];
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.length += piece.length;
+  }
+
+  /** @param length no more than there are */
+  take(length: number): Buffer {
     const taken: Buffer[] = [];
+    this.length -= length;
     for (let missing = length; missing > 0; ) {
-      const first = this.#shown[0];
-      if (first === undefined) throw new Error('masking changed a byte count');
-      if (first.length <= missing) this.#shown.shift();
-      else this.#shown[0] = first.subarray(missing);
+      const first = this.#pieces[0];
+      if (first === undefined) throw new RangeError('more is taken than there is');
+      if (first.length <= missing) this.#pieces.shift();
+      else this.#pieces[0] = first.subarray(missing);
       const part = first.subarray(0, missing);
       taken.push(part);
       missing -= part.length;

@@ -266,6 +266,19 @@ test('the record hides more than the agent is not shown where policy says so, in
   }
 });
 
+test('a track is not on record where the agent is shown it but for the card number', async () => {
+  const track = `%B${pan}^DOE/JANE^29122010000000000?`;
+  const {open, events, finish} = await record({recordMasking: planOf({detector: 'PAN'}, {detector: 'TrackData'})});
+  const out = open('stdout');
+  for (const part of ['read ', track.slice(0, 9), track.slice(9, 30), `${track.slice(30)}\n`]) out.say(part);
+  out.end();
+  await finish();
+  expect(out.shown.text).toBe(`read ${track.replace(pan, hidden)}\n`);
+  const recorded = (await events()).map(([, , text]) => text).join('');
+  expect(recorded).toHaveLength(out.shown.text.length);
+  expect(recorded).not.toMatch(/[0-9]{4}|DOE/);
+});
+
 describe('what may become a card number', () => {
   test.each([
     ['masks', true],
