@@ -54,11 +54,8 @@ export class ObligationsOfPlace {
 
   /** @param lifts the namespace whose masking is lifted; the root namespace: all */
   of(operation: Operation, lifts: string | undefined): Obligations {
-    let key = lifts ?? '';
-    for (const masking of this.#selective) {
-      const exempt = masking.exemptIn(operation);
-      key += exempt === undefined ? '|-' : exempt.length === 0 ? '|+' : `|${JSON.stringify(exempt)}`;
-    }
+    let key = `${lifts ?? ''} `;
+    for (const masking of this.#selective) key += masking.variantIn(operation);
     let known = this.#known.get(key);
     if (known === undefined) {
       if (this.#known.size >= knownAtMost) this.#known.clear();
