@@ -1,7 +1,7 @@
 import {byteSet} from './bytes.ts';
+import {CardMasker, type CardMaskerOptions} from './cardmasker.ts';
 import {foundIn, unitedCounts} from './counts.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
-import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
 import {StreamWindow} from './window.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -11,6 +11,9 @@ for (const [sextet, character] of [...ALPHABET].entries()) SEXTETS[character.cha
 
 /** The twelve digits of the shortest PAN in base64. */
 const SHORTEST_WORD_CHARACTERS = 16;
+
+/** The same of `cvc=123`. */
+const SHORTEST_CODE_WORD_CHARACTERS = 10;
 
 /** Three asterisks. */
 const HIDDEN_GROUP = Buffer.from(Buffer.from('***').toString('base64'));
@@ -31,7 +34,8 @@ export class Base64Masker implements Masker {
   readonly #next: Masker;
   readonly #mediaType: MaskMediaType;
   readonly #window = new StreamWindow();
-  readonly #decoded: PanMasker;
+  readonly #decoded: CardMasker;
+  readonly #shortestWord: number;
   readonly #block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
   /** Where the word starts that is being decoded. */
   #wordStart: number | undefined;
@@ -47,10 +51,11 @@ export class Base64Masker implements Masker {
   #hidden = false;
 
   /** @param mediaType as in `next` */
-  constructor(next: Masker, mediaType: MaskMediaType, options: PanMaskerOptions) {
+  constructor(next: Masker, mediaType: MaskMediaType, options: CardMaskerOptions) {
     this.#next = next;
     this.#mediaType = mediaType;
-    const decoded = new PanMasker('text', options);
+    const decoded = new CardMasker('text', options);
+    this.#shortestWord = options.codes ? SHORTEST_CODE_WORD_CHARACTERS : SHORTEST_WORD_CHARACTERS;
     this.#decoded = decoded;
     this.counts = unitedCounts(next.counts, decoded.counts);
   }
@@ -106,7 +111,7 @@ export class Base64Masker implements Masker {
   #scan(chunk: Buffer, final: boolean): void {
     let at = 0;
     while (at < chunk.length || final) {
-      const start = this.#wordStart ?? nextWord(chunk, at);
+      const start = this.#wordStart ?? nextWord(chunk, at, this.#shortestWord);
       const end = wordEnd(chunk, Math.max(start, at), chunk.length);
       if (this.#hidden) this.#hide(at, end);
       else if (this.#wordStart !== undefined || start < end) this.#decodeWord(start, end);
@@ -207,16 +212,16 @@ function firstCharacterOf(byteIndex: number): number {
 }
 
 /** Where the next word starts that is long enough or reaches the end of the chunk, the end if there is none. */
-function nextWord(chunk: Buffer, from: number): number {
+function nextWord(chunk: Buffer, from: number, shortest: number): number {
   let clear = from;
   for (;;) {
-    const probe = Math.min(clear + SHORTEST_WORD_CHARACTERS, chunk.length) - 1;
+    const probe = Math.min(clear + shortest, chunk.length) - 1;
     let start = probe + 1;
     while (start > clear && IN_WORD[chunk[start - 1] as number] === 1) start--;
     if (probe === chunk.length - 1) return start;
     if (start <= probe) {
-      const end = wordEnd(chunk, probe, Math.min(start + SHORTEST_WORD_CHARACTERS, chunk.length));
-      if (end === chunk.length || end - start >= SHORTEST_WORD_CHARACTERS) return start;
+      const end = wordEnd(chunk, probe, Math.min(start + shortest, chunk.length));
+      if (end === chunk.length || end - start >= shortest) return start;
       clear = end;
     } else clear = probe + 1;
   }

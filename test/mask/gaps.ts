@@ -14,7 +14,6 @@ export const GAPS: readonly Gap[] = [
   {place: 'a Helm release'},
   {place: 'the binaryData of a ConfigMap'},
   {what: 'wrapped by the editor of a shell'},
-  {what: 'CardVerificationCode'},
 ];
 
 export function gapOf({what, detector, place}: Planted): Gap | undefined {

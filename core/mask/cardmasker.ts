@@ -1,0 +1,51 @@
+import {CodeMasker} from './codemasker.ts';
+import {unitedCounts} from './counts.ts';
+import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
+import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
+
+export interface CardMaskerOptions extends PanMaskerOptions {
+  /** Card verification codes and PIN blocks. */
+  readonly codes: boolean;
+}
+
+/** All that cards have: codes first, so that none is taken for a group of a card number. */
+export class CardMasker implements Masker {
+  readonly counts: Readonly<MaskCounts>;
+  readonly #codes: CodeMasker | undefined;
+  readonly #pans: PanMasker;
+  #emit: (bytes: Buffer) => void = () => {};
+  readonly #onward = (bytes: Buffer): void => this.#pans.push(bytes, this.#emit);
+
+  constructor(mediaType: MaskMediaType, options: CardMaskerOptions) {
+    this.#pans = new PanMasker(mediaType, options);
+    this.#codes = options.codes ? new CodeMasker(mediaType) : undefined;
+    this.counts = this.#codes === undefined ? this.#pans.counts : unitedCounts(this.#pans.counts, this.#codes.counts);
+  }
+
+  get heldBytes(): number {
+    return this.#pans.heldBytes + (this.#codes?.heldBytes ?? 0);
+  }
+
+  /** Whether what comes next is hidden though nothing is known to be found, after a flush. */
+  get hidesNext(): boolean {
+    return this.#pans.hidesNext || (this.#codes?.hidesNext ?? false);
+  }
+
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    this.#emit = emit;
+    if (this.#codes === undefined) this.#pans.push(chunk, emit);
+    else this.#codes.push(chunk, this.#onward);
+  }
+
+  flush(emit: (bytes: Buffer) => void): void {
+    this.#emit = emit;
+    this.#codes?.flush(this.#onward);
+    this.#pans.flush(emit);
+  }
+
+  end(emit: (bytes: Buffer) => void): void {
+    this.#emit = emit;
+    this.#codes?.end(this.#onward);
+    this.#pans.end(emit);
+  }
+}
