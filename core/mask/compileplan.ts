@@ -122,6 +122,7 @@ function quoted(text: string): string {
 export const recordParts: readonly PlanPart[] = [
   {detector: 'PAN', show: 'LastFour', longDigitRuns: false, decodeBase64: false},
   {detector: 'TrackData', decodeBase64: false},
+  {detector: 'CardVerificationCode', decodeBase64: false},
 ];
 
 /** An entry where it applies, and the members that it leaves alone there. */

@@ -203,6 +203,11 @@ describe('the headers of an answer', () => {
       'audit-id': '4a11f111-1111-4111-8111-111111111111',
     };
     expect((await passing()).headersOf(usual)).toBe(usual);
+    const policy = {masking: [...masking, {name: 'codes', detector: 'CardVerificationCode' as const}]};
+    const {headersOf, call} = await passing({policy});
+    // One masker, for the body.
+    expect([headersOf(usual), call.masked.length]).toEqual([usual, 1]);
+    expect(headersOf({...usual, warning: '299 - "cvv: 123"'})).toMatchObject({warning: '299 - "cvv: ***"'});
     const found = {...json, location: `/${pan}`};
     expect((await passing({policy: {}})).headersOf(found)).toBe(found);
   });

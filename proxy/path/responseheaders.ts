@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {mayHaveDigits} from '../../core/mask/characters.ts';
+import {CODE_MINIMUM_DIGITS} from '../../core/mask/codemasker.ts';
 import {PAN_MINIMUM_DIGITS} from '../../core/mask/pan.ts';
 import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {MaskedSoFar} from './call.ts';
@@ -41,8 +42,9 @@ export function maskedHeaders(
 }
 
 function isClear(name: string, value: string, {regexes, cardVerificationCode}: MaskPlan): boolean {
-  if (mayHaveDigits(value, PAN_MINIMUM_DIGITS) && !everyday.test(value)) return false;
-  return (regexes.length === 0 && !cardVerificationCode) || ofBody.has(name);
+  if (regexes.length > 0 && !ofBody.has(name)) return false;
+  const digits = cardVerificationCode ? CODE_MINIMUM_DIGITS : PAN_MINIMUM_DIGITS;
+  return name === 'content-length' || !mayHaveDigits(value, digits) || everyday.test(value);
 }
 
 function maskedValue(value: string, plan: MaskPlan, maskers: Maskers, found: MaskedSoFar[]): string {
