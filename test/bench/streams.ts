@@ -34,6 +34,7 @@ const watchCount = Number(values.watches);
 const watchesEach = 10;
 const keystrokes = 300;
 const events = 20;
+const attemptsAtMost = 5;
 const namespace = 'bench';
 /** As in the image. */
 const nodeFlags = ['--max-semi-space-size=2'];
@@ -143,8 +144,16 @@ async function startUnrecorded(running: Environment, gateway: Way): Promise<{way
   return {way, process};
 }
 
-/** Seconds that it takes. */
+/** Seconds that it takes. An input of which the server closes the connection first fails in kubectl, with and without us. */
 async function transfer(way: Way, transport: string, direction: string): Promise<number> {
+  for (let attempt = 0; attempt < attemptsAtMost; attempt++) {
+    const seconds = await tryTransfer(way, transport, direction);
+    if (seconds !== undefined) return seconds;
+  }
+  throw new Error(`exec by ${way.name} over ${transport} failed`);
+}
+
+async function tryTransfer(way: Way, transport: string, direction: string): Promise<number | undefined> {
   const bytes = megabytes * 1e6;
   const source = `yes 'GET /orders/abcdef HTTP/1.1 200 in 12 ms' | head -c ${bytes}`;
   const command = direction === 'output' ? ['sh', '-c', source] : ['sh', '-c', 'cat > /dev/null'];
@@ -159,7 +168,7 @@ async function transfer(way: Way, transport: string, direction: string): Promise
     },
   });
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`exec by ${way.name} over ${transport} failed`);
+  if (code !== 0) return undefined;
   return (performance.now() - start) / 1000;
 }
 
