@@ -88,13 +88,15 @@ async function forwarding(protocol: Protocol, {answering, lasting, body}: Of) {
     longRunning,
   });
   const plain = {push: (chunk: Buffer, emit: (bytes: Buffer) => void) => emit(chunk), end: () => {}};
-  const serve = withAudit({recorder: log.recorder(), metrics: new Metrics(), onInternalError: () => {}, onUnexpectedPAN: () => {}}, (call) =>
-    withOperation(async (_call, {operation}) => {
-      const {decision, permitted} = await permit(call, operation);
-      const read = body && ({bytes: body, contentType: '', content: {kind: 'Opaque', canonical: body}} as const);
-      const decided: Decided = {agent: caller, operation, rootNamespace: 'lockkeeper-system', decision, body: read};
-      await filter(call, {decided, permitted, accept: 'application/json', openBody: () => plain});
-    })(call, caller),
+  const serve = withAudit(
+    {recorder: log.recorder(), metrics: new Metrics(), onInternalError: () => {}, onUnexpectedPAN: () => {}},
+    (call) =>
+      withOperation(async (_call, {operation}) => {
+        const {decision, permitted} = await permit(call, operation);
+        const read = body && ({bytes: body, contentType: '', content: {kind: 'Opaque', canonical: body}} as const);
+        const decided: Decided = {agent: caller, operation, rootNamespace: 'lockkeeper-system', decision, body: read};
+        await filter(call, {decided, permitted, accept: 'application/json', openBody: () => plain});
+      })(call, caller),
   );
   const open = await exchange(protocol, serve);
   closing.push(
