@@ -1,15 +1,18 @@
 import {expect, test} from '@jest/globals';
 import fc from 'fast-check';
+import {CARD_FREE} from './cardfree.ts';
 import {mask, maskOrRefuse} from './engine.ts';
-import {gapOf, isGap, isSplitGap} from './gaps.ts';
+import {gapOf, isGap, isHarmGap, isSplitGap} from './gaps.ts';
+import {harmDone} from './harm.ts';
 import {isHidden} from './hidden.ts';
 import type {DocumentKind} from './places.ts';
-import {anyCard, anyCardInText} from './planted.ts';
+import {anyAuthenticationData, anyCard, anyCardInText} from './planted.ts';
+import {Random} from './random.ts';
 import {WRITINGS} from './writings.ts';
 
 /** For all of it together: `make fuzz` gives it more. */
 const seconds = Number(process.env.LOCKKEEPER_FUZZ_SECONDS ?? '30');
-const properties = 3;
+const properties = 4;
 const timeMilliseconds = (seconds * 1000) / properties;
 
 function hold<T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>): void {
@@ -155,14 +158,13 @@ test(
 );
 
 test(
-  'a planted card does not show, nor where its document is cut',
+  'a planted card, stripe or code does not show, nor where its document is cut',
   () => {
     hold(
-      fc.property(seed, cutPlaces, (from, places) => {
-        const card = anyCard(from);
-        fc.pre(gapOf(card) === undefined);
-        const {place, document, name} = card;
-        expect([name, isHidden(card)]).toEqual([name, true]);
+      fc.property(fc.oneof(seed.map(anyCard), seed.map(anyAuthenticationData)), cutPlaces, (planted, places) => {
+        fc.pre(gapOf(planted) === undefined);
+        const {place, document, name} = planted;
+        expect([name, isHidden(planted)]).toEqual([name, true]);
         const cut = mask(place, document, within(places, document.length));
         expect([name, cut.bytes.toString('latin1')]).toEqual([name, mask(place, document).bytes.toString('latin1')]);
       }),
@@ -196,6 +198,21 @@ test(
         });
         expect(one).toBe(other);
         expect(mask({mediaType: 'text'}, Buffer.from(one as string, 'latin1')).bytes.toString('latin1')).toBe(one);
+      }),
+    );
+  },
+  timeMilliseconds + 60_000,
+);
+
+test(
+  'what is no card stays as it is, but for what is a card number by chance',
+  () => {
+    hold(
+      fc.property(fc.constantFrom(...CARD_FREE), seed, (kind, from) => {
+        const document = Buffer.from(kind.render(new Random(from)));
+        fc.pre(!isHarmGap(document));
+        const {bytes} = mask(kind, document);
+        expect([kind.name, harmDone(document, bytes, {mayBeCard: kind.neverCard !== true})]).toEqual([kind.name, []]);
       }),
     );
   },

@@ -11,7 +11,6 @@ export interface Planted {
   readonly name: string;
   /** The name of the way to write, or of the authentication data. */
   readonly what: string;
-  readonly detector: 'PAN' | AuthenticationData['detector'];
   readonly place: Place;
   readonly document: Buffer;
   /**
@@ -28,16 +27,15 @@ interface Pair {
   readonly other: string;
 }
 
-type Kind = Pick<Planted, 'what' | 'detector'> & {readonly detail: string};
+type Kind = Pick<Planted, 'what'> & {readonly detail: string};
 
-function planted({what, detector, detail}: Kind, place: Place, seed: number, {one, other}: Pair): Planted {
+function planted({what, detail}: Kind, place: Place, seed: number, {one, other}: Pair): Planted {
   const render = (sensitive: string): Buffer => Buffer.from(place.render(new Random(seed), sensitive));
   const document = render(one);
   const empty = render('');
   return {
     name: `${what} in ${place.name} (${detail}, seed ${seed})`,
     what,
-    detector,
     place,
     document,
     twin: render(other),
@@ -72,7 +70,7 @@ function cardIn(place: Place, writing: Writing, kind: CardKind, seed: number): P
     return write(digits);
   };
   const {name: what} = writing;
-  return planted({what, detector: 'PAN', detail: `${kind.brand} ${kind.length}`}, place, seed, {
+  return planted({what, detail: `${kind.brand} ${kind.length}`}, place, seed, {
     one: put(pair.one),
     other: put(pair.other),
   });
@@ -130,6 +128,13 @@ export function plantedAuthenticationData(perPair = 1): Planted[] {
   return found;
 }
 
+/** Any of it in any place that it can stand in. */
+export function anyAuthenticationData(seed: number): Planted {
+  const random = new Random(seed);
+  const data = random.pick(AUTHENTICATION_DATA);
+  return dataIn(random.pick(placesOf(data)), data, seed);
+}
+
 function placesOf(data: AuthenticationData): readonly Place[] {
   switch (data.takes) {
     case 'text':
@@ -143,7 +148,7 @@ function placesOf(data: AuthenticationData): readonly Place[] {
 
 function dataIn(place: Place, data: AuthenticationData, seed: number): Planted {
   const {name: what, detector} = data;
-  return planted({what, detector, detail: detector}, place, seed, data.pair(new Random(seed)));
+  return planted({what, detail: detector}, place, seed, data.pair(new Random(seed)));
 }
 
 /** Where a member of an object stands. */
