@@ -49,6 +49,7 @@ async function mask(text: string, args: readonly string[] = [], {files = {}, chu
 describe('lockkeeper mask', () => {
   test.each([
     ['text, of a card number', [], 'paid with 4111 1111 1111 1111\n', 'paid with **** **** **** 1111\n'],
+    ['text, of a stripe and a code', [], ';4111111111111111=29121011234567890? cvv=123', `;${'*'.repeat(35)} cvv=***`],
     ['text, of JSON too', [], '{"pan":"4111111111111111"}', '{"pan":"************1111"}'],
     ['text, not of base64', [], 'NDExMTExMTExMTExMTExMQ==', 'NDExMTExMTExMTExMTExMQ=='],
     ['JSON, of a number', ['--media-type', 'json'], '{"pan":4111111111111111}', '{"pan":"**********1111"}'],
