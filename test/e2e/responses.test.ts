@@ -118,13 +118,12 @@ describe('a list of thousands', () => {
     });
 
     test('comes whole to kubectl, which asks for gzip', async () => {
-      const get = ['get', 'configmaps', '--all-namespaces', '--output=json'];
+      const get = ['get', 'configmaps', '--namespace=large', '--output=json'];
       const wanted = await stack.kubectl(get);
       const got = await stack.kubectl([`--server=${compressing.url}`, ...get]);
       expect(got.stderr).toBe('');
-      expect(JSON.parse(got.stdout).items.length).toBeGreaterThan(count);
+      expect(JSON.parse(got.stdout).items).toHaveLength(count);
       expect(got.stdout === wanted.stdout).toBe(true);
-      expect(got.stdout).toContain(maskedCard);
     });
 
     test('discovery is fetched once, and then only asked whether it has changed', async () => {

@@ -11,6 +11,7 @@ jest.setTimeout(60_000);
 
 const json = {'content-type': 'application/json'};
 const card = '4111111111111111';
+// Bodies that are to be stored are read whole where policies mask; what goes to a path is streamed.
 const list = '/api/v1/pods';
 const watch = '/api/v1/pods?watch=1';
 const followedLog = '/api/v1/namespaces/default/pods/web/log?follow=true';
@@ -96,7 +97,7 @@ test.each(protocols)('over %s an upstream that reads slowly slows the agent', as
   );
   const before = await residentBytes(proxyPid);
   const call = protocol === 'HTTP/2' ? agent.call2 : agent.call;
-  const answer = call.call(agent, '/api/v1/namespaces/default/configmaps', {method: 'POST', body, headers: json});
+  const answer = call.call(agent, '/upload', {method: 'POST', body, headers: json});
   await atRest(() => sentBytes);
   expect(sentBytes).toBeLessThan(totalBytes / 2);
   expect((await residentBytes(proxyPid)) - before).toBeLessThan(totalBytes / 2);
@@ -106,7 +107,7 @@ test.each(protocols)('over %s an upstream that reads slowly slows the agent', as
 });
 
 describe('an upstream that answers before it has read the request', () => {
-  const path = '/api/v1/namespaces/default/configmaps';
+  const path = '/upload';
   const body = Buffer.alloc(8 * 1024 * 1024, 'x');
 
   beforeEach(() => {

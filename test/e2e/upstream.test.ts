@@ -265,7 +265,7 @@ describe('pitfall 35: an agent that goes away', () => {
     const socket = await agent.socket();
     socket.write(
       agent.bytes(
-        'POST /api/v1/namespaces/default/configmaps HTTP/1.1\nHost: gateway\nAuthorization: Bearer {token}\n' +
+        'POST /upload HTTP/1.1\nHost: gateway\nAuthorization: Bearer {token}\n' +
           'Content-Type: application/json\nContent-Length: 1000000\n\n{"half":',
       ),
     );
