@@ -261,11 +261,14 @@ describe('large bodies', () => {
     expect(answer.json<{data: {text: string}}>().data.text).toHaveLength(2_000_000);
   });
 
-  test.each(['call', 'call2'] as const)('past what the API server takes get its own 413 (%s)', async (call) => {
-    const answer = await stack.agent[call](revisions, {method: 'POST', body: Buffer.alloc(4 * 1024 * 1024, ' ')});
-    expect(answer.status).toBe(413);
-    expect(answer.failure.message).toContain('limit is 3145728');
-  });
+  test.each(['call', 'call2'] as const)(
+    'past what the API server takes get 413, from whoever reads them first (%s)',
+    async (call) => {
+      const answer = await stack.agent[call](revisions, {method: 'POST', body: Buffer.alloc(4 * 1024 * 1024, ' ')});
+      expect(answer.status).toBe(413);
+      expect(answer.failure.message).toContain('3145728');
+    },
+  );
 
   test.each(['call', 'call2'] as const)('past what policy reads get 413 (%s)', async (call) => {
     const data = {text: 'x'.repeat(3 * 1024 * 1024)};
