@@ -70,7 +70,7 @@ export function createAccessRequestService(options: AccessRequestServiceOptions)
         const message = `spec.agent.username must be ${caller.username}, the ServiceAccount of this sidecar; it is ${username}.`;
         throw new Refusal('OtherAgent', 403, message, {field: 'spec.agent.username'});
       }
-      return openAccessRequest(request, {client, accessRequests, bundles: publisher, now});
+      return openAccessRequest(request, {client, accessRequests, bundles: publisher, admission, now});
     },
     follow(caller, {target, ...wait}, gone) {
       const key = `${target.namespace}/${target.name}`;

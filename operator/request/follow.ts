@@ -4,8 +4,7 @@ import type {AdmissionStanding} from '../admission/standing.ts';
 import {Refusal} from '../control/refusal.ts';
 import type {Store} from '../kube/client.ts';
 import type {Clock} from '../kube/clock.ts';
-import {advance} from './lifecycle.ts';
-import {stateOf} from './state.ts';
+import {drained, stateOf} from './state.ts';
 
 export interface FollowDependencies {
   readonly accessRequests: Store<AccessRequest>;
@@ -51,7 +50,8 @@ export async function followAccessRequest(
       if (request.metadata?.deletionTimestamp) {
         throw new Refusal('RequestNotFound', 404, `AccessRequest ${key} is being deleted.`);
       }
-      const state = stateNow(request, admission, clock.now());
+      const now = clock.now();
+      const state = stateOf(drained(request, admission.standing(), now), now);
       if (state.phase !== phase || deadline <= clock.monotonic() || gone.aborted) {
         return state;
       }
@@ -79,19 +79,4 @@ export async function followAccessRequest(
   } finally {
     unsubscribe();
   }
-}
-
-function stateNow(
-  request: AccessRequest,
-  admission: Pick<AdmissionStanding, 'standing'>,
-  nowMilliseconds: number,
-): AccessRequestState {
-  const {status} = advance({
-    spec: request.spec,
-    status: request.status,
-    generation: request.metadata?.generation ?? 0,
-    nowMilliseconds,
-    standing: admission.standing(),
-  });
-  return stateOf({...request, status}, nowMilliseconds);
 }

@@ -64,6 +64,7 @@ function setUp() {
       client: server,
       accessRequests: server.cache,
       bundles: {current: () => bundle},
+      admission: {standing: () => ({ok: true})},
       now: () => clock.now(),
     });
   function setBundle(next: Bundle | undefined) {
@@ -77,6 +78,7 @@ const second = 'payments/secrets-dddddddddddddddd-2';
 const time = '2026-01-01T00:00:00.000Z';
 const grants: AccessRequestStatus = {decisions: [{outcome: 'Approved', username: 'ann', time}]};
 const denies: AccessRequestStatus = {decisions: [{outcome: 'Denied', username: 'ann', reason: 'no', time}]};
+const slot: AccessRequestStatus = {decision: {outcome: 'Denied', username: 'ann', reason: 'no'}};
 const spent: AccessRequestStatus = {...grants, consumedBy: {proxy: 'p', auditID: 'a', time}};
 
 test('opens one that expires by the operator’s clock', async () => {
@@ -101,6 +103,7 @@ describe('the same call again', () => {
     ['joins a pending one', {}, 'Joined', 'Pending'],
     ['joins an approved one that is not spent', grants, 'Joined', 'Approved'],
     ['hears of a denial, and nobody is asked again', denies, 'Joined', 'Denied'],
+    ['hears of a denial that the leader has not recorded yet', slot, 'Joined', 'Denied'],
     ['opens another once the grant is spent', spent, 'Opened', 'Pending'],
   ] as const)('%s', async (_name, status, outcome, phase) => {
     const {open, server} = setUp();

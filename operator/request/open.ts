@@ -1,12 +1,13 @@
 import type {AccessRequest, AccessRequestSpec} from '../../core/api/accessrequest.ts';
 import type {AccessRequestState, OpenRequest} from '../../core/control/messages.ts';
 import type {Bundle} from '../../core/policy/bundle.ts';
+import type {AdmissionStanding} from '../admission/standing.ts';
 import {Refusal} from '../control/refusal.ts';
 import type {KubeClient, Store} from '../kube/client.ts';
 import {KubeError} from '../kube/error.ts';
 import {isPastExpiry, phaseOf, timestamp} from './lifecycle.ts';
 import {parseAccessRequest} from './parse.ts';
-import {accessRequestPath, accessRequestsPath, stateOf} from './state.ts';
+import {accessRequestPath, accessRequestsPath, drained, stateOf} from './state.ts';
 import {verifyOpenRequest} from './verify.ts';
 
 const digestLabel = 'lockkeeper.dev/digest';
@@ -21,6 +22,7 @@ export interface OpenDependencies {
   readonly client: Pick<KubeClient, 'get' | 'create'>;
   readonly accessRequests: Store<AccessRequest>;
   readonly bundles: {current(): Bundle | undefined};
+  readonly admission: Pick<AdmissionStanding, 'standing'>;
   /** The operator's clock, milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -38,7 +40,7 @@ export interface Opened {
  * one creates, the other is told that it exists and joins. The cache only says where to begin looking.
  */
 export async function openAccessRequest(request: OpenRequest, dependencies: OpenDependencies): Promise<Opened> {
-  const {client, accessRequests, bundles, now} = dependencies;
+  const {client, accessRequests, bundles, admission, now} = dependencies;
   const bundle = bundles.current();
   if (!bundle || !accessRequests.synced) {
     const message = 'The operator has not read the cluster yet; try again.';
@@ -49,7 +51,8 @@ export async function openAccessRequest(request: OpenRequest, dependencies: Open
   let number = firstNumberToTry(accessRequests, namespace, base);
   for (let attempt = 0; attempt < maximumAttempts; attempt++) {
     const name = `${base}-${number}`;
-    const existing = await read(client, namespace, name);
+    const found = await read(client, namespace, name);
+    const existing = found && drained(found, admission.standing(), now());
     if (existing && isJoinable(existing, request, now())) {
       return {outcome: 'Joined', state: stateOf(existing, now())};
     }

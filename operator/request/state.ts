@@ -1,6 +1,7 @@
 import type {AccessRequest} from '../../core/api/accessrequest.ts';
 import type {AccessRequestState} from '../../core/control/messages.ts';
-import {countedDecisions, phaseOf} from './lifecycle.ts';
+import type {Standing} from '../admission/standing.ts';
+import {advance, countedDecisions, phaseOf} from './lifecycle.ts';
 
 const group = '/apis/lockkeeper.dev/v1alpha1';
 
@@ -12,6 +13,17 @@ export function accessRequestsPath(namespace: string): string {
 /** API path of one AccessRequest. */
 export function accessRequestPath(namespace: string, name: string): string {
   return `${accessRequestsPath(namespace)}/${name}`;
+}
+
+/**
+ * The object as it will stand once the leader has taken the decision out of the approver's slot: that counts already, on
+ * every replica and whatever is asked of it.
+ * @param nowMilliseconds the operator's clock, milliseconds since the epoch
+ */
+export function drained(request: AccessRequest, standing: Standing, nowMilliseconds: number): AccessRequest {
+  const {spec, status, metadata} = request;
+  const generation = metadata?.generation ?? 0;
+  return {...request, status: advance({spec, status, generation, nowMilliseconds, standing}).status};
 }
 
 /**
