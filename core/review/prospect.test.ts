@@ -136,6 +136,33 @@ describe('what a review is told', () => {
   });
 });
 
+test.each([
+  [{resource: '*'}, 'NeedsApproval'],
+  [{subresource: '*'}, 'NeedsApproval'],
+  [{resource: '*', subresource: ''}, 'NeedsApproval'],
+  [{subresource: ''}, 'Allowed'],
+  [{group: 'apps'}, 'Allowed'],
+])('of more than the door to exec holds what exec does: %j', (differing, outcome) => {
+  const bundle = bundleOf([
+    {
+      name: 'all',
+      effect: 'Allow',
+      operations: [{verbs: ['*'], apiGroups: ['*'], resources: ['*'], subresources: ['*', '']}],
+    },
+    {
+      name: 'exec',
+      effect: 'RequireApproval',
+      operations: [{verbs: ['create'], apiGroups: [''], resources: ['pods'], subresources: ['exec']}],
+    },
+  ] as Rule[]);
+  const asked: ResourceAttributes = {
+    ...{verb: 'update', group: '', version: '', resource: 'pods', subresource: 'ephemeralcontainers'},
+    ...{namespace: 'payments', name: 'web', fieldSelector: '', labelSelector: '', ...differing},
+  };
+  const prospect = prospectOf(bundle, caller, questionAboutResource(asked, asker), {now, quantity: 'Every'});
+  expect(prospect.outcome).toBe(outcome);
+});
+
 describe('of paths', () => {
   const operations = [{verbs: ['get'], nonResourceURLs: ['/metrics/*', '/version']}] as Rule['operations'];
   const allow: Rule = {name: 'all', effect: 'Allow', operations: [{verbs: ['get'], nonResourceURLs: ['*']}]};

@@ -52,7 +52,7 @@ export function prospectOf(
   if (builtin !== undefined) return {outcome: 'Denied', by: builtin};
 
   const reading = readingOf(bundle, agent, operation, question.unknown, 'not part of the question', now);
-  const otherDoor = execByAnotherDoor(operation);
+  const otherDoor = execByAnotherDoor(quantity === 'Every' ? narrowedToPods(operation) : operation);
   const readings = [reading];
   if (otherDoor !== undefined) {
     const unknown = new Set([...question.unknown, ...unknownOfThatExec.fields]);
@@ -176,6 +176,18 @@ function matchesPart(pattern: OperationPattern, effect: Effect, operation: Opera
     ...((subresource === '*' || (resource === '*' && subresource === '')) && {subresources: all}),
   };
   return compilePattern(widened as OperationPattern, effect)(operation);
+}
+
+/** Of everything, what is decided as exec as well. */
+function narrowedToPods(operation: Operation): Operation {
+  const {apiGroup, resource, subresource} = operation;
+  const isAll = subresource === '*' || (resource === '*' && subresource === '');
+  return {
+    ...operation,
+    apiGroup: apiGroup === '*' ? '' : apiGroup,
+    resource: resource === '*' ? 'pods' : resource,
+    subresource: isAll ? 'ephemeralcontainers' : subresource,
+  };
 }
 
 /** Of everything, what a built-in rule denies. */
