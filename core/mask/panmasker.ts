@@ -1,12 +1,11 @@
 import {ASTERISK, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
+import {CandidateSearch} from './candidatesearch.ts';
 import {Findings, wordStart} from './findings.ts';
 import {hideDigit} from './hide.ts';
 import {mayBecomePanNumber} from './jsonnumber.ts';
 import {JsonPosition} from './jsonposition.ts';
-import {Markers} from './markers.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
-import {nextCandidate} from './probe.ts';
 import {Readings} from './readings.ts';
 import {readTrack, readTrackCharacter, TRACK_SEPARATOR, TrackTail} from './track.ts';
 import {readUnit, type Unit} from './unit.ts';
@@ -30,9 +29,9 @@ export interface PanMaskerOptions {
 }
 
 /**
- * Masks PANs in JSON or text, and tracks, which begin with one. Where no digits cluster about one byte of twelve is read (`nextCandidate`). Where they
- * do all are: digits and separators make a DigitRun, and a PAN in it is decided upon at the end of the word in which
- * it stands. What is carried from byte to byte depends on the bytes alone, never on where the chunks were cut.
+ * Masks PANs in JSON or text, and tracks, which begin with one. Bytes are read one by one only where digits cluster
+ * (`CandidateSearch`): digits and separators make a DigitRun, and a PAN in it is decided upon at the end of the word in
+ * which it stands. What is carried from byte to byte depends on the bytes alone, never on where the chunks were cut.
  */
 export class PanMasker implements Masker {
   readonly counts: MaskCounts = {PAN: 0};
@@ -42,7 +41,7 @@ export class PanMasker implements Masker {
   readonly #json: JsonPosition | undefined;
   readonly #findings: Findings;
   readonly #readings: Readings;
-  readonly #markers: Markers;
+  readonly #candidates: CandidateSearch;
   /** The next byte to read: after the bytes received, or at something that they do not complete. */
   #next = 0;
   /** Where something incomplete is that may become part of a candidate. */
@@ -58,7 +57,7 @@ export class PanMasker implements Masker {
       (pan) => this.#findings.add(pan),
       (digit) => hideDigit(this.#window, digit),
     );
-    this.#markers = new Markers(this.#window, this.#json !== undefined);
+    this.#candidates = new CandidateSearch(this.#window, this.#json !== undefined);
   }
 
   get heldBytes(): number {
@@ -116,7 +115,7 @@ export class PanMasker implements Masker {
 
   #advance(chunk: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
     this.#window.open(chunk);
-    this.#markers.open(chunk);
+    this.#candidates.open(chunk);
     this.#scan(chunk, final);
     const holdFrom = final ? chunk.length : this.#openFrom(chunk.length);
     this.#json?.inString(holdFrom);
@@ -133,7 +132,7 @@ export class PanMasker implements Masker {
     this.#openUnit = undefined;
     let stopped = false;
     while (next < chunk.length && !stopped) {
-      if (next >= 0 && this.#isIdleAt(next)) next = nextCandidate(chunk, this.#markers, next);
+      if (next >= 0 && this.#isIdleAt(next)) next = this.#candidates.next(next);
       const from = next;
       next = this.#read(from, chunk.length, final);
       stopped = next === from;

@@ -3,8 +3,8 @@ import type {StreamWindow} from './window.ts';
 
 /** 1 at the first bytes of the characters beyond ASCII that may be part of a card number. */
 export const LEADS = new Uint8Array(256);
-/** The same for their first two bytes, see `place`. */
-const PAIRS = new Uint8Array(64 * 64);
+/** The same for their first two bytes: the low six bits of each, one behind the other. */
+export const PAIRS = new Uint8Array(64 * 64);
 for (const codePoint of MEANINGFUL) {
   const [lead, second] = Buffer.from(String.fromCodePoint(codePoint));
   if (lead === undefined || second === undefined) continue;

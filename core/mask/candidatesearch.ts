@@ -1,0 +1,164 @@
+import {BACKSLASH, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
+import {meaningOf} from './characters.ts';
+import {mayStartPan, PAN_MINIMUM_DIGITS} from './pan.ts';
+import {BLOCK_BYTES, type Candidates, findCandidates} from './scan/scanner.ts';
+import {readUnit} from './unit.ts';
+import type {StreamWindow} from './window.ts';
+
+/** What candidates consist of that are written plainly: digits and separators. All else is at a marker. */
+const CANDIDATE = byteSet('0123456789 +-.');
+
+/** A longer stretch of such bytes is read closely from its first digit on. */
+const STRETCH_MAXIMUM_BYTES = 32;
+
+const NO_BYTES = Buffer.alloc(0);
+const NO_CANDIDATES: Candidates = {stretches: new Int32Array(0), markers: new Int32Array(0)};
+
+/**
+ * Finds where to look closely in a chunk. What lies between is read by the scanner alone, a block at a time; here only
+ * what that lists is looked at: stretches of digits and separators, and the places at which a card number may go on or
+ * begin that is not written plainly: escapes, encodings, characters beyond ASCII.
+ */
+export class CandidateSearch {
+  readonly #window: StreamWindow;
+  readonly #json: boolean;
+  #chunk: Buffer = NO_BYTES;
+  /** The block that is known: its indices in the chunk, and what is in it, counted from its start. */
+  #start = 0;
+  #end = 0;
+  #found = NO_CANDIDATES;
+  #nextStretch = 0;
+  #nextMarker = 0;
+
+  constructor(window: StreamWindow, json: boolean) {
+    this.#window = window;
+    this.#json = json;
+  }
+
+  /** The chunk is that of the window from here on. */
+  open(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#end = 0;
+  }
+
+  /**
+   * Gives an index at or after `from` before which no candidate starts. A candidate may start there, or the chunk ends
+   * before that can be told.
+   *
+   * @param from an index of the chunk that is neither after a digit of a candidate nor inside an escape, and not before
+   * one that was asked about
+   */
+  next(from: number): number {
+    let at = from;
+    while (at < this.#chunk.length) {
+      if (at >= this.#end) this.#read(at);
+      const marker = this.#markerFrom(at);
+      const stretch = this.#stretchFrom(at, marker);
+      if (stretch < marker) return stretch;
+      if (marker < this.#end) return this.#openBefore(marker, at);
+      at = this.#end;
+    }
+    return this.#chunk.length;
+  }
+
+  #read(from: number): void {
+    const chunk = this.#chunk;
+    this.#start = from;
+    this.#end = Math.min(from + BLOCK_BYTES, chunk.length);
+    const isWhole = from === 0 && this.#end === chunk.length;
+    this.#found = findCandidates(isWhole ? chunk : chunk.subarray(from, this.#end), !this.#json);
+    this.#nextStretch = 0;
+    this.#nextMarker = 0;
+  }
+
+  /** The next marker that cannot be stepped over, or the end of the block. */
+  #markerFrom(from: number): number {
+    const {markers} = this.#found;
+    let clear = from;
+    for (; this.#nextMarker < markers.length; this.#nextMarker++) {
+      const place = this.#start + (markers[this.#nextMarker] as number);
+      if (place < clear) continue;
+      const marker = this.#rowStart(place, clear);
+      const step = this.#stepOver(marker);
+      if (step === 0) return marker;
+      clear = marker + step;
+    }
+    return this.#end;
+  }
+
+  /** The first of the backslashes that this one is the last of. */
+  #rowStart(place: number, from: number): number {
+    const chunk = this.#chunk;
+    let at = place;
+    if (chunk[at] === BACKSLASH) while (at > from && chunk[at - 1] === BACKSLASH) at--;
+    return at;
+  }
+
+  /** How many bytes at this place can be stepped over, as they are of no card; 0 if they may be. */
+  #stepOver(at: number): number {
+    const unit = readUnit(this.#window, at, this.#chunk.length, false, this.#json);
+    if (unit.kind !== 'known') return 0;
+    const {length, meaning} = unit.decoded ?? unit;
+    // The last hex digit of an escape must not be taken for the first digit of a number.
+    if (meaning.kind === 'digit' || isDigit(this.#chunk[at + length - 1] as number)) return 0;
+    // What is no digit itself must come after one.
+    return meaning.kind === 'other' || !this.#isAfterDigit(at) ? unit.length : 0;
+  }
+
+  #isAfterDigit(at: number): boolean {
+    const before = this.#chunk[at - 1];
+    if (before === undefined) return false;
+    if (isDigit(before)) return true;
+    const separated = before < 0x80 && meaningOf(before).kind === 'separator';
+    return separated && isDigit(this.#chunk[at - 2] ?? SPACE);
+  }
+
+  /** Where between `from` and `marker` a candidate may start; `marker` where none does. */
+  #stretchFrom(from: number, marker: number): number {
+    const {stretches} = this.#found;
+    const chunk = this.#chunk;
+    for (; this.#nextStretch < stretches.length; this.#nextStretch += 2) {
+      const start = Math.max(from, this.#start + (stretches[this.#nextStretch] as number));
+      const end = this.#start + (stretches[this.#nextStretch + 1] as number);
+      if (start >= marker) return marker;
+      if (start >= end) continue;
+      if (end === marker || end - start > STRETCH_MAXIMUM_BYTES) {
+        const digit = firstDigit(chunk, start, end);
+        if (digit < end) return digit;
+      } else if (isCandidate(chunk, start, end)) return start;
+    }
+    return marker;
+  }
+
+  /** Where the digits and separators start that go up to the marker. */
+  #openBefore(marker: number, from: number): number {
+    let at = marker;
+    while (at > from && CANDIDATE[this.#chunk[at - 1] as number] === 1) at--;
+    return at;
+  }
+}
+
+function firstDigit(chunk: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && !isDigit(chunk[at] as number)) at++;
+  return at;
+}
+
+/** Whether there is a group of digits in [start, end) with which a PAN can begin, and digits enough from there on. */
+function isCandidate(chunk: Buffer, start: number, end: number): boolean {
+  let digits = 0;
+  for (let at = end - 1; at >= start; at--) {
+    const byte = chunk[at] as number;
+    if (isDigit(byte)) {
+      digits++;
+      if (digits < PAN_MINIMUM_DIGITS || (at > start && isDigit(chunk[at - 1] as number))) continue;
+      const second = chunk[at + 1] as number;
+      if (!isDigit(second) || mayStartPan(byte - DIGIT_0, second - DIGIT_0)) return true;
+    } else if (isSeparator(chunk[at + 1])) digits = 0;
+  }
+  return false;
+}
+
+function isSeparator(byte: number | undefined): boolean {
+  return byte === SPACE || byte === PLUS || byte === HYPHEN || byte === DOT;
+}

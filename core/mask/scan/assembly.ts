@@ -1,0 +1,240 @@
+/*
+ * AssemblyScript, not TypeScript: the part of masking that reads every byte, 16 at a time. `generate.ts` compiles it to
+ * module.ts; scanner.ts calls it and says where in the memory everything lies.
+ *
+ * What it lists may be more than there is, never less: it is read again by code that knows the rules.
+ */
+
+/** The bytes to read; before them BEFORE bytes that came earlier, behind them 64 of value 0. */
+const INPUT: usize = 0x10000;
+const BEFORE: i32 = 32;
+/** Pairs of start and end. */
+const STRETCHES: usize = 0x20000;
+/** Markers, or names. */
+const PLACES: usize = 0x28000;
+/** How many places `candidates` found. */
+const PLACE_COUNT: usize = 0;
+/** 1 at the first bytes of characters of interest beyond ASCII, and at the low six bits of the first two together. */
+const LEADS: usize = 0x100;
+const PAIRS: usize = 0x1000;
+
+const STRETCH_BYTES: i32 = 12;
+
+/** Classes of bytes, by their low and their high four bits. */
+const DIGIT: i8 = 1;
+const SEPARATOR: i8 = 2;
+const ENCODING: i8 = 4;
+const BACKSLASH: i8 = 8;
+const ESCAPE: i8 = 16;
+const RETURN: i8 = 32;
+const LOW = i8x16(
+  DIGIT | SEPARATOR, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT | ENCODING, DIGIT | ENCODING, DIGIT, DIGIT, DIGIT, 0,
+  SEPARATOR | ESCAPE, BACKSLASH, SEPARATOR | RETURN, SEPARATOR, 0);
+const HIGH = i8x16(RETURN, ESCAPE, SEPARATOR | ENCODING, DIGIT, 0, BACKSLASH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+/**
+ * Lists the stretches of at least 12 digits and separators, and one at the end however short; and the places at which a
+ * card number may be that is not written plainly.
+ *
+ * @param isText whether terminal sequences and line wraps are such places
+ * @returns how many numbers stand at STRETCHES; at PLACE_COUNT stands how many at PLACES
+ */
+export function candidates(length: i32, isText: bool): i32 {
+  const markers = i8x16.splat(isText ? ENCODING | BACKSLASH | ESCAPE | RETURN : ENCODING | BACKSLASH);
+  let stretches = STRETCHES;
+  let places = PLACES;
+  let open: i32 = -1;
+  for (let at: i32 = 0; at < length; at += 64) {
+    let candidate: u64 = 0;
+    let marker: u64 = 0;
+    for (let part: i32 = 0; part < 64; part += 16) {
+      const block = v128.load(INPUT + at + part);
+      const classes = v128.and(
+        i8x16.relaxed_swizzle(LOW, v128.and(block, i8x16.splat(0x0f))),
+        i8x16.relaxed_swizzle(HIGH, v128.and(v128.shr<u16>(block, 4), i8x16.splat(0x0f))));
+      candidate |= bits(v128.and(classes, i8x16.splat(DIGIT | SEPARATOR))) << part;
+      marker |= (bits(v128.and(classes, markers)) | <u64>(<u32>i8x16.bitmask(block))) << part;
+    }
+    while (marker != 0) {
+      const place = at + <i32>ctz(marker);
+      marker &= marker - 1;
+      if (!isMarker(place, length)) continue;
+      store<i32>(places, place);
+      places += 4;
+    }
+    if (open >= 0) {
+      if (~candidate == 0) continue;
+      stretches = addStretch(stretches, open, at + <i32>ctz(~candidate), length);
+      open = -1;
+      // Clears the ones at the end.
+      candidate &= candidate + 1;
+    }
+    // The beginnings of twelve ones in a row.
+    let row = candidate & (candidate >> 1);
+    row &= row >> 2;
+    row &= row >> 4;
+    row &= row >> 4;
+    while (row != 0) {
+      const start = ctz(row);
+      const end = start + ctz(~(candidate >> start));
+      if (end >= 64) break;
+      stretches = addStretch(stretches, at + <i32>start, at + <i32>end, length);
+      row &= ~(<u64>0) << end;
+    }
+    const last = <i32>clz(~candidate);
+    if (last > 0) open = at + 64 - last;
+  }
+  if (open < 0) open = lastStart(length);
+  if (open < length) stretches = addStretch(stretches, open, length, length);
+  store<i32>(PLACE_COUNT, <i32>(places - PLACES) >> 2);
+  return <i32>(stretches - STRETCHES) >> 2;
+}
+
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function bits(lanes: v128): u64 {
+  return <u64>(<u32>i8x16.bitmask(i8x16.ne(lanes, i8x16.splat(0))));
+}
+
+/** Where the stretch starts that the bytes end with; their end where it is listed already, or there is none. */
+function lastStart(length: i32): i32 {
+  let at = length;
+  while (at > 0 && isCandidate(load<u8>(INPUT + at - 1))) {
+    at--;
+    if (length - at == STRETCH_BYTES) return length;
+  }
+  return at;
+}
+
+function isCandidate(byte: u8): bool {
+  return byte - 0x30 < 10 || byte == 0x20 || byte == 0x2b || byte == 0x2d || byte == 0x2e;
+}
+
+function addStretch(to: usize, start: i32, end: i32, length: i32): usize {
+  if (end - start < STRETCH_BYTES && end != length) return to;
+  store<i32>(to, start);
+  store<i32>(to + 4, end);
+  return to + 8;
+}
+
+/** Whether the next byte does not say that it is none. */
+function isMarker(place: i32, length: i32): bool {
+  const byte = load<u8>(INPUT + place);
+  if (place + 1 >= length) return byte < 0x80 || load<u8>(LEADS + byte) == 1;
+  const next = load<u8>(INPUT + place + 1);
+  switch (byte) {
+    case 0x5c: // \u
+      return next == 0x75;
+    case 0x25: // % and a hex digit
+      return next - 0x30 < 10 || (next | 0x20) - 0x61 < 6;
+    case 0x26: // & and what begins a reference
+      return next == 0x23 || isLetter(next);
+    case 0x1b: // what a terminal does
+      return next == 0x5b;
+    case 0x0d: // a line wrap
+      return next == 0x0a;
+    default:
+      return load<u8>(LEADS + byte) == 1
+        && (next & 0xc0) == 0x80
+        && load<u8>(PAIRS + ((<usize>byte & 0x3f) << 6 | (next & 0x3f))) == 1;
+  }
+}
+
+/*
+ * Three letters of each name of a verification code or PIN block, in lower case; the bits tell them apart:
+ * 1: cvv, cvc, cvn   2: cav   4: cid   8: csc   16: verRIFication   32: secURIty   64: pin
+ */
+const FIRST_LOW = i8x16(64, 0, 16, 15, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+const FIRST_HIGH = i8x16(0, 0, 0, 0, 0, 0, 15, 112, 0, 0, 0, 0, 0, 0, 0, 0);
+const SECOND_LOW = i8x16(0, 2, 32, 8, 0, 0, 1, 0, 0, 84, 0, 0, 0, 0, 0, 0);
+const SECOND_HIGH = i8x16(0, 0, 0, 0, 0, 0, 86, 41, 0, 0, 0, 0, 0, 0, 0, 0);
+const THIRD_LOW = i8x16(0, 0, 0, 9, 4, 0, 19, 0, 0, 32, 0, 0, 0, 0, 65, 0);
+const THIRD_HIGH = i8x16(0, 0, 0, 0, 0, 0, 125, 3, 0, 0, 0, 0, 0, 0, 0, 0);
+
+/**
+ * Lists where the three letters of a name stand, in the bytes and in those BEFORE them.
+ *
+ * @returns how many places stand at PLACES
+ */
+export function names(length: i32): i32 {
+  let places = PLACES;
+  let first = i8x16.splat(0);
+  let second = i8x16.splat(0);
+  for (let at = -BEFORE; at < length; at += 16) {
+    const block = v128.or(v128.load(INPUT + at), i8x16.splat(0x20));
+    const low = v128.and(block, i8x16.splat(0x0f));
+    const high = v128.and(v128.shr<u16>(block, 4), i8x16.splat(0x0f));
+    const firstHere = letters(FIRST_LOW, FIRST_HIGH, low, high);
+    const secondHere = letters(SECOND_LOW, SECOND_HIGH, low, high);
+    // Each two or one byte later, so that the three of a name meet where its third letter is.
+    const found = v128.and(
+      v128.and(
+        i8x16.shuffle(first, firstHere, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
+        i8x16.shuffle(second, secondHere, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)),
+      letters(THIRD_LOW, THIRD_HIGH, low, high));
+    first = firstHere;
+    second = secondHere;
+    if (!v128.any_true(found)) continue;
+    let lanes = bits(found);
+    while (lanes != 0) {
+      const place = at + <i32>ctz(lanes) - 2;
+      lanes &= lanes - 1;
+      if (!isName(place, length)) continue;
+      store<i32>(places, place);
+      places += 4;
+    }
+  }
+  return <i32>(places - PLACES) >> 2;
+}
+
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function letters(lowTable: v128, highTable: v128, low: v128, high: v128): v128 {
+  return v128.and(i8x16.relaxed_swizzle(lowTable, low), i8x16.relaxed_swizzle(highTable, high));
+}
+
+/** Whether the letters behind the three are those of the name, as far as the bytes go. */
+function isName(place: i32, length: i32): bool {
+  switch (lowerAt(place)) {
+    case 0x72: // r
+      return goesOn(place, length, 8, 0x6f) && isWhatFollows(place + 10, length); // o
+    case 0x75: // u
+      return goesOn(place, length, 4, 0x79) && isWhatFollows(place + 5, length); // y
+    case 0x70: // p
+      return goesOn(place, length, 3, 0x62) || goesOn(place, length, 4, 0x62); // b
+    default: {
+      const end = place + 3;
+      if (end >= length) return true;
+      const next = load<u8>(INPUT + end);
+      return next == 0x32 || !isWord(next); // 2
+    }
+  }
+}
+
+/** Whether the letter of this number, from the first of the three on, is this one. */
+function goesOn(place: i32, length: i32, letter: i32, lower: u8): bool {
+  return place + letter >= length || lowerAt(place + letter) == lower;
+}
+
+/** Value, code or number, with a separator before it or without. */
+function isWhatFollows(place: i32, length: i32): bool {
+  let at = place;
+  if (at < length && !isWord(load<u8>(INPUT + at))) at++;
+  if (at < length && load<u8>(INPUT + at) == 0x5f) at++;
+  if (at + 1 >= length) return true;
+  const first = lowerAt(at);
+  const second = lowerAt(at + 1);
+  return (first == 0x76 && second == 0x61) || (first == 0x63 && second == 0x6f) || (first == 0x6e && second == 0x75);
+}
+
+function lowerAt(place: i32): u8 {
+  return load<u8>(INPUT + place) | 0x20;
+}
+
+function isWord(byte: u8): bool {
+  return isLetter(byte) || byte - 0x30 < 10 || byte == 0x5f;
+}
+
+function isLetter(byte: u8): bool {
+  return (byte | 0x20) - 0x61 < 26;
+}
