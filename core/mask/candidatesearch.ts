@@ -29,6 +29,8 @@ export class CandidateSearch {
   #found = NO_CANDIDATES;
   #nextStretch = 0;
   #nextMarker = 0;
+  /** No escape goes on behind this. */
+  #clear = 0;
 
   constructor(window: StreamWindow, json: boolean) {
     this.#window = window;
@@ -49,14 +51,15 @@ export class CandidateSearch {
    * one that was asked about
    */
   next(from: number): number {
+    this.#clear = from;
     let at = from;
     while (at < this.#chunk.length) {
       if (at >= this.#end) this.#read(at);
-      const marker = this.#markerFrom(at);
+      const marker = this.#nextMarkerPlace();
       const stretch = this.#stretchFrom(at, marker);
       if (stretch < marker) return stretch;
-      if (marker < this.#end) return this.#openBefore(marker, at);
-      at = this.#end;
+      if (marker < this.#end) return this.#openBefore(marker, from);
+      at = Math.max(this.#end, this.#clear);
     }
     return this.#chunk.length;
   }
@@ -72,25 +75,27 @@ export class CandidateSearch {
   }
 
   /** The next marker that cannot be stepped over, or the end of the block. */
-  #markerFrom(from: number): number {
+  #nextMarkerPlace(): number {
     const {markers} = this.#found;
-    let clear = from;
-    for (; this.#nextMarker < markers.length; this.#nextMarker++) {
+    while (this.#nextMarker < markers.length) {
       const place = this.#start + (markers[this.#nextMarker] as number);
-      if (place < clear) continue;
-      const marker = this.#rowStart(place, clear);
+      if (place < this.#clear) {
+        this.#nextMarker++;
+        continue;
+      }
+      const marker = this.#rowStart(place);
       const step = this.#stepOver(marker);
       if (step === 0) return marker;
-      clear = marker + step;
+      this.#clear = marker + step;
     }
     return this.#end;
   }
 
-  /** The first of the backslashes that this one is the last of. */
-  #rowStart(place: number, from: number): number {
+  /** The first of the backslashes that this one is the last of, though they may begin in the block before. */
+  #rowStart(place: number): number {
     const chunk = this.#chunk;
     let at = place;
-    if (chunk[at] === BACKSLASH) while (at > from && chunk[at - 1] === BACKSLASH) at--;
+    if (chunk[at] === BACKSLASH) while (at > this.#clear && chunk[at - 1] === BACKSLASH) at--;
     return at;
   }
 
@@ -130,11 +135,11 @@ export class CandidateSearch {
     return marker;
   }
 
-  /** Where the digits and separators start that go up to the marker. */
+  /** The first of the digits that go up to the marker, with separators among them. */
   #openBefore(marker: number, from: number): number {
     let at = marker;
     while (at > from && CANDIDATE[this.#chunk[at - 1] as number] === 1) at--;
-    return at;
+    return firstDigit(this.#chunk, at, marker);
   }
 }
 

@@ -1,7 +1,8 @@
 import {ASTERISK, byteSet, DOT, hexValue, isDigit, PERCENT, QUOTE} from './bytes.ts';
-import {mayBeNamed, nameBefore} from './codename.ts';
+import {nameBefore} from './codename.ts';
 import {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts, MaskMediaType} from './masker.ts';
+import {NameSearch} from './namesearch.ts';
 import {StreamWindow} from './window.ts';
 
 export const CODE_MINIMUM_DIGITS = 3;
@@ -31,6 +32,7 @@ const NO_BYTES = Buffer.alloc(0);
 export class CodeMasker {
   readonly counts: MaskCounts = {PAN: 0};
   readonly #window = new StreamWindow();
+  readonly #names = new NameSearch(this.#window);
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
   /** Where a value begins that has not ended. */
@@ -72,6 +74,7 @@ export class CodeMasker {
   end(emit: (bytes: Buffer) => void): void {
     this.#advance(NO_BYTES, true, emit);
     this.#window.reset();
+    this.#names.reset();
     this.#json?.reset();
   }
 
@@ -85,6 +88,7 @@ export class CodeMasker {
     const holdFrom = this.#open ?? chunk.length;
     this.#json?.inString(holdFrom);
     const bytes = this.#window.close(holdFrom, emit);
+    this.#names.rebase(bytes);
     this.#json?.rebase(bytes);
     this.#rebase(bytes);
   }
@@ -97,11 +101,20 @@ export class CodeMasker {
     if (this.#open !== undefined) this.#open -= bytes;
   }
 
+  /** Reads what stands behind names, of which there are few. */
   #scan(chunk: Buffer, from: number, final: boolean): void {
+    const parts = this.#names.parts();
+    for (let part = 0; part < parts.length; part += 2) {
+      const [start, to] = [Math.max(from, parts[part] as number), parts[part + 1] as number];
+      if (start < to) this.#scanNamed(chunk, start, to, final);
+    }
+  }
+
+  #scanNamed(chunk: Buffer, from: number, to: number, final: boolean): void {
     const {length} = chunk;
     let at = from;
     let nextHex = from;
-    while (at < length) {
+    while (at < to) {
       const byte = chunk[at] as number;
       if (DIGIT[byte] === 1 && mayBeCode(chunk, at)) this.#readRun(at, length, final);
       if (at >= nextHex) {
@@ -110,6 +123,7 @@ export class CodeMasker {
       }
       at += CODE_STRIDE;
     }
+    if (to < length) return;
     // The last byte may be the first of a value, and after those that were read.
     const tail = length - 1;
     if (this.#open === undefined && tail >= from && HEX[chunk[tail] as number] === 1) {
@@ -222,7 +236,7 @@ function mayBeCode(chunk: Buffer, at: number): boolean {
     end++;
     if (end - start > CODE_MAXIMUM_DIGITS) return false;
   }
-  return (end >= chunk.length - 1 || end - start >= CODE_MINIMUM_DIGITS) && mayBeNamed(chunk, start);
+  return end >= chunk.length - 1 || end - start >= CODE_MINIMUM_DIGITS;
 }
 
 /** Whether the hex digit at `at` can be one of a PIN block, as far as the chunk shows. */
@@ -239,6 +253,5 @@ function mayBePinBlock(chunk: Buffer, at: number): boolean {
     end++;
     if (end - start > PIN_BLOCK_MAXIMUM_DIGITS + 4) return false;
   }
-  if (start > 0 && end < chunk.length - 1 && end - start < PIN_BLOCK_MINIMUM_DIGITS) return false;
-  return start === 0 || chunk[start - 1] === PERCENT || mayBeNamed(chunk, start);
+  return start === 0 || end >= chunk.length - 1 || end - start >= PIN_BLOCK_MINIMUM_DIGITS;
 }

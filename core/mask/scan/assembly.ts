@@ -85,7 +85,8 @@ export function candidates(length: i32, isText: bool): i32 {
     if (last > 0) open = at + 64 - last;
   }
   if (open < 0) open = lastStart(length);
-  if (open < length) stretches = addStretch(stretches, open, length, length);
+  const isListed = stretches > STRETCHES && load<i32>(stretches - 4) == length;
+  if (open < length && !isListed) stretches = addStretch(stretches, open, length, length);
   store<i32>(PLACE_COUNT, <i32>(places - PLACES) >> 2);
   return <i32>(stretches - STRETCHES) >> 2;
 }
@@ -96,13 +97,10 @@ function bits(lanes: v128): u64 {
   return <u64>(<u32>i8x16.bitmask(i8x16.ne(lanes, i8x16.splat(0))));
 }
 
-/** Where the stretch starts that the bytes end with; their end where it is listed already, or there is none. */
+/** Where the stretch starts that the bytes end with, if it is a short one. */
 function lastStart(length: i32): i32 {
   let at = length;
-  while (at > 0 && isCandidate(load<u8>(INPUT + at - 1))) {
-    at--;
-    if (length - at == STRETCH_BYTES) return length;
-  }
+  while (at > 0 && length - at < STRETCH_BYTES && isCandidate(load<u8>(INPUT + at - 1))) at--;
   return at;
 }
 
@@ -221,10 +219,9 @@ function isWhatFollows(place: i32, length: i32): bool {
   let at = place;
   if (at < length && !isWord(load<u8>(INPUT + at))) at++;
   if (at < length && load<u8>(INPUT + at) == 0x5f) at++;
-  if (at + 1 >= length) return true;
-  const first = lowerAt(at);
-  const second = lowerAt(at + 1);
-  return (first == 0x76 && second == 0x61) || (first == 0x63 && second == 0x6f) || (first == 0x6e && second == 0x75);
+  if (at + 2 >= length) return true;
+  const letters = <u32>lowerAt(at) << 16 | <u32>lowerAt(at + 1) << 8 | lowerAt(at + 2);
+  return letters == 0x76616c || letters == 0x636f64 || letters == 0x6e756d; // val, cod, num
 }
 
 function lowerAt(place: i32): u8 {
