@@ -10,7 +10,6 @@ const NO_PARTS: readonly number[] = [];
 /** Finds the parts of a stream in which values of verification codes and PIN blocks may begin: what follows their names. */
 export class NameSearch {
   readonly #window: StreamWindow;
-  readonly #before = new Uint8Array(BEFORE_BYTES);
   /** Where the last part ends, as an index of the window. */
   #reach = 0;
 
@@ -27,7 +26,8 @@ export class NameSearch {
     if (this.#reach > 0 && length > 0) parts = [0, this.#reach];
     for (let block = 0; block < length; block += BLOCK_BYTES) {
       const end = Math.min(block + BLOCK_BYTES, length);
-      const places = findNames(end - block === length ? chunk : chunk.subarray(block, end), this.#bytesBefore(block));
+      const before = block === 0 ? this.#window.past(BEFORE_BYTES) : chunk.subarray(block - BEFORE_BYTES, block);
+      const places = findNames(end - block === length ? chunk : chunk.subarray(block, end), before);
       for (const place of places) {
         const start = Math.max(block + place, 0);
         const reach = block + place + REACH_BYTES + VALUE_BYTES;
@@ -49,10 +49,5 @@ export class NameSearch {
   /** Another stream starts. */
   reset(): void {
     this.#reach = 0;
-  }
-
-  #bytesBefore(index: number): Uint8Array {
-    for (let at = 0; at < BEFORE_BYTES; at++) this.#before[at] = this.#window.byteAt(index - BEFORE_BYTES + at);
-    return this.#before;
   }
 }

@@ -36,6 +36,11 @@ export class StreamWindow {
     return (index >= 0 ? this.#chunk[index] : this.#past[PAST_BYTES + index]) ?? 0;
   }
 
+  /** The last bytes before the chunk, of which there are at most PAST_BYTES. */
+  past(bytes: number): Buffer {
+    return this.#past.subarray(PAST_BYTES - bytes);
+  }
+
   /** The bytes of [from, to) as Latin-1 text. */
   text(from: number, to: number): string {
     let text = '';
