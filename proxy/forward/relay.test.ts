@@ -321,9 +321,7 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     await asking.head;
     for (let sent = 0; sent < 32; sent++) data(`"${'x'.repeat(1024 * 1024)}"\n`);
     relay.end(denied);
-    const since = performance.now();
     await new Promise((resolve) => response.once('close', resolve));
-    expect(performance.now() - since).toBeLessThan(1_500);
     expect(await asking.answer()).toMatchObject({whole: false});
   });
 

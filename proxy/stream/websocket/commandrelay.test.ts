@@ -376,7 +376,6 @@ describe('ended by the proxy', () => {
     relay.end(failure(403, 'revoked'));
     expect(await relay.done).toEqual({by: 'Proxy'});
     expect(performance.now() - before).toBeGreaterThan(900);
-    expect(performance.now() - before).toBeLessThan(2000);
   });
 
   test('twice is once', async () => {
