@@ -75,10 +75,13 @@ async function policyEdit(agent: Actor, author: Actor, say: (line: string) => vo
     await new Promise((resolve) => watch.stdout.once('data', resolve));
     await author.types('kubectl apply -f examples/incident/freeze.yaml', {shows: ['created']});
     const start = performance.now();
-    await eventually(async () => (await agent.runs(list)).code !== 0);
-    const seconds = (performance.now() - start) / 1000;
+    const since = () => (performance.now() - start) / 1000;
+    // What counts is when a call began: how long kubectl takes to start says nothing of the gateway.
+    for (let began = since(); (await agent.runs(list)).code === 0; began = since()) {
+      if (began > policySeconds) throw new Error(`a call ${began.toFixed(1)} s after the edit was let through`);
+    }
+    const seconds = since();
     await agent.types(list, {code: 1, shows: ['payments is frozen while an incident is handled']});
-    if (seconds > policySeconds) throw new Error(`the edit took ${seconds.toFixed(1)} s to be in force`);
     say(`\nIn force ${seconds.toFixed(1)} s after the edit, kubectl's own start included.`);
     await author.types('kubectl delete -f examples/incident/freeze.yaml', {shows: ['deleted']});
     await eventually(async () => (await agent.runs(list)).code === 0);
