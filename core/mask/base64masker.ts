@@ -1,6 +1,7 @@
 import {byteSet} from './bytes.ts';
 import {CardMasker, type CardMaskerOptions} from './cardmasker.ts';
 import {foundIn, unitedCounts} from './counts.ts';
+import {type FindingLog, logOfEncoded} from './findinglog.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {StreamWindow} from './window.ts';
 
@@ -51,10 +52,14 @@ export class Base64Masker implements Masker {
   #hidden = false;
 
   /** @param mediaType as in `next` */
-  constructor(next: Masker, mediaType: MaskMediaType, options: CardMaskerOptions) {
+  constructor(next: Masker, mediaType: MaskMediaType, options: CardMaskerOptions, log?: FindingLog) {
     this.#next = next;
     this.#mediaType = mediaType;
-    const decoded = new CardMasker('text', options);
+    const decoded = new CardMasker(
+      'text',
+      options,
+      log && logOfEncoded(log, (start, end) => this.#placeOf(start, end)),
+    );
     this.#shortestWord = options.codes ? SHORTEST_CODE_WORD_CHARACTERS : SHORTEST_WORD_CHARACTERS;
     this.#decoded = decoded;
     this.counts = unitedCounts(next.counts, decoded.counts);
@@ -197,6 +202,13 @@ export class Base64Masker implements Masker {
       const inGroup = (at - (this.#wordStart ?? 0)) % 4;
       this.#window.overwrite(at, HIDDEN_GROUP[inGroup] as number);
     }
+  }
+
+  /** Where in the stream the bytes [start, end) of the word are encoded. */
+  #placeOf(start: number, end: number): [number, number] {
+    const word = this.#window.offset + (this.#wordStart ?? 0);
+    const last = end - 1;
+    return [word + firstCharacterOf(start) + (start % 3), word + firstCharacterOf(last) + (last % 3) + 2];
   }
 
   #groupAt(at: number): number {

@@ -1,5 +1,6 @@
 import {CodeMasker} from './codemasker.ts';
 import {unitedCounts} from './counts.ts';
+import type {FindingLog} from './findinglog.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
 
@@ -16,9 +17,9 @@ export class CardMasker implements Masker {
   #emit: (bytes: Buffer) => void = () => {};
   readonly #onward = (bytes: Buffer): void => this.#pans.push(bytes, this.#emit);
 
-  constructor(mediaType: MaskMediaType, options: CardMaskerOptions) {
-    this.#pans = new PanMasker(mediaType, options);
-    this.#codes = options.codes ? new CodeMasker(mediaType) : undefined;
+  constructor(mediaType: MaskMediaType, options: CardMaskerOptions, log?: FindingLog) {
+    this.#pans = new PanMasker(mediaType, options, log);
+    this.#codes = options.codes ? new CodeMasker(mediaType, log) : undefined;
     this.counts = this.#codes === undefined ? this.#pans.counts : unitedCounts(this.#pans.counts, this.#codes.counts);
   }
 

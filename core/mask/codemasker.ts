@@ -1,5 +1,6 @@
 import {ASTERISK, byteSet, DOT, hexValue, isDigit, PERCENT, QUOTE} from './bytes.ts';
 import {nameBefore} from './codename.ts';
+import type {FindingLog} from './findinglog.ts';
 import {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts, MaskMediaType} from './masker.ts';
 import {NameSearch} from './namesearch.ts';
@@ -35,12 +36,14 @@ export class CodeMasker {
   readonly #names = new NameSearch(this.#window);
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
+  readonly #log: FindingLog | undefined;
   /** Where a value begins that has not ended. */
   #open: number | undefined;
   /** Digits of a value that was released before it had ended: the others are hidden as they come in. */
   #released: {kind: 'code' | 'pinBlock'; digits: number} | undefined;
 
-  constructor(mediaType: MaskMediaType) {
+  constructor(mediaType: MaskMediaType, log?: FindingLog) {
+    this.#log = log;
     this.#json = mediaType === 'json' ? new JsonPosition(this.#window) : undefined;
   }
 
@@ -169,9 +172,19 @@ export class CodeMasker {
       this.#open = start;
       return end;
     }
+    if (this.#log?.leaves('CardVerificationCode', this.#window.offset + start)) return runEnd;
     this.#count();
+    this.#logCode(start, runEnd);
     this.#hide(start, runEnd);
     return runEnd;
+  }
+
+  #logCode(from: number, to: number): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    const [start, end] = [this.#window.offset + from, this.#window.offset + to];
+    const name = log.nameAt(start, this.#json?.inString(from) === true);
+    log.add({detector: 'CardVerificationCode', start, end, name});
   }
 
   #runEnd(start: number, end: number): number {

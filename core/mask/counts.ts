@@ -52,15 +52,16 @@ export function foundIn(counts: Readonly<MaskCounts>): number {
   return detectors.reduce((sum, detector) => sum + (counts[detector] ?? 0), 0);
 }
 
-/** The sum of what two maskers count, at any time. */
-export function unitedCounts(one: Readonly<MaskCounts>, other: Readonly<MaskCounts>): Readonly<MaskCounts> {
+/** The sum of what several maskers count, at any time; what none counts is left out. */
+export function unitedCounts(...all: readonly Readonly<Partial<MaskCounts>>[]): Readonly<MaskCounts> {
   const united = {};
   for (const detector of detectors) {
-    const get = (): number | undefined =>
-      one[detector] === undefined && other[detector] === undefined
-        ? undefined
-        : (one[detector] ?? 0) + (other[detector] ?? 0);
-    Object.defineProperty(united, detector, {get, enumerable: true});
+    const sum = (): number | undefined => {
+      let total = detector === 'PAN' ? 0 : undefined;
+      for (const counts of all) if (counts[detector] !== undefined) total = (total ?? 0) + counts[detector];
+      return total;
+    };
+    Object.defineProperty(united, detector, {get: sum, enumerable: true});
   }
   return united as Readonly<MaskCounts>;
 }

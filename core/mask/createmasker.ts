@@ -4,11 +4,16 @@ import {mayHaveDigits} from './characters.ts';
 import {CODE_MINIMUM_DIGITS} from './codemasker.ts';
 import {foundIn} from './counts.ts';
 import {MaskError} from './error.ts';
+import {ExemptPlaces} from './exemptplaces.ts';
 import {FieldMasker} from './fieldmasker.ts';
+import {FieldNames} from './fieldnames.ts';
+import type {Finding, FindingLog} from './findinglog.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
-import type {MaskPlan} from './plan.ts';
+import {countedFields, MaskLog} from './masklog.ts';
+import type {FieldExemption, MaskPlan, RegexPlan} from './plan.ts';
 import {RegexMasker} from './regexmasker.ts';
 import {type Stage, StagedMasker} from './stagedmasker.ts';
+import {StreamView} from './streamview.ts';
 import {unsupported} from './supported.ts';
 
 export interface MaskerOptions {
@@ -17,47 +22,140 @@ export interface MaskerOptions {
   readonly plan?: MaskPlan;
   /** Also look into words of base64, as the values of a Secret's `data` are. */
   readonly base64?: boolean;
+  /**
+   * Told of all that is hidden, not quite in the order of the stream. Offsets are of the bytes that came in, but where
+   * members are removed before.
+   */
+  readonly onFinding?: (finding: Finding) => void;
 }
+
+/** What is hidden where no plan says otherwise, and nothing is left alone. */
+const CARDS: Omit<MaskPlan, 'key'> = {
+  pan: {show: 'LastFour', longDigitRuns: false},
+  trackData: true,
+  cardVerificationCode: true,
+  regexes: [],
+  fields: [],
+  decodeBase64: false,
+  exemptFields: [],
+};
 
 /**
  * A masker for one stream of bytes in UTF-8.
  *
  * @throws {MaskError} where the plan asks for what no masker can do
  */
-export function createMasker({mediaType, plan, base64 = false}: MaskerOptions): Masker {
+export function createMasker({mediaType, plan, base64 = false, onFinding}: MaskerOptions): Masker {
   const lacking = plan && unsupported(plan);
   if (lacking !== undefined) throw new MaskError('NotMaskable', lacking);
-  if (plan === undefined) return cardMasker(mediaType, base64, {pan: true, tracks: true, codes: true});
-  const {pan, trackData, cardVerificationCode, regexes, fields, decodeBase64, exemptFields} = plan;
-  const stages: Stage[] = [];
+  const {fields, regexes, decodeBase64, exemptFields, ...cards} = plan ?? CARDS;
+  const {pan, trackData: tracks, cardVerificationCode: codes} = cards;
+  const stages = new Stages(mediaType, regexes, onFinding);
   // What is hidden whatever it holds comes first. Text has no members.
-  if (fields.length > 0 && mediaType === 'json') stages.push(new FieldMasker(fields, {isSecret: base64}));
+  if (fields.length > 0 && mediaType === 'json') {
+    const log = stages.log(stages.view());
+    stages.add(new FieldMasker(fields, {isSecret: base64}, log));
+  }
   // Cards before patterns: of a card whose first digits a pattern has hidden, too many others would be shown.
-  const hasCards = pan !== undefined || trackData || cardVerificationCode;
-  const options = {pan: pan !== undefined, tracks: trackData, codes: cardVerificationCode};
-  const cards = hasCards ? cardMasker(mediaType, base64 || decodeBase64, options) : undefined;
-  if (cards !== undefined) stages.push(cards);
+  if (pan !== undefined || tracks || codes) {
+    stages.addCards({pan: pan !== undefined, tracks, codes}, base64 || decodeBase64, exemptFields);
+  }
   if (regexes.length > 0) {
     const exempt = exemptFields.filter(({detectors}) => detectors.includes('Regex')).map(({path}) => path);
-    stages.push(new RegexMasker(mediaType, regexes, exempt));
+    stages.add(new RegexMasker(mediaType, regexes, exempt, stages.log(stages.view())));
   }
-  return cards !== undefined && stages.length === 1 ? cards : new StagedMasker(stages);
+  return stages.masker();
 }
 
-function cardMasker(mediaType: MaskMediaType, base64: boolean, options: CardMaskerOptions): Masker {
-  const masker = new CardMasker(mediaType, options);
-  return base64 ? new Base64Masker(masker, mediaType, options) : masker;
+/** The detectors of one plan as they are put one behind the other. */
+class Stages {
+  readonly #mediaType: MaskMediaType;
+  readonly #onFinding: ((finding: Finding) => void) | undefined;
+  readonly #stages: Stage[] = [];
+  #cards: Masker | undefined;
+  readonly #logs: MaskLog[] = [];
+  readonly #maskName: (name: string) => string;
+
+  constructor(
+    mediaType: MaskMediaType,
+    regexes: readonly RegexPlan[],
+    onFinding: ((finding: Finding) => void) | undefined,
+  ) {
+    this.#mediaType = mediaType;
+    this.#onFinding = onFinding;
+    this.#maskName = nameMasker(regexes);
+  }
+
+  add(stage: Stage): void {
+    this.#stages.push(stage);
+  }
+
+  addCards(options: CardMaskerOptions, base64: boolean, exemptions: readonly FieldExemption[]): void {
+    const detectors = exemptions.some(({detectors}) => detectors.some((detector) => detector !== 'Regex'));
+    const exempt =
+      detectors && this.#mediaType === 'json'
+        ? new ExemptPlaces(exemptions, () => this.#cards?.heldBytes ?? 0)
+        : undefined;
+    if (exempt !== undefined) this.add(exempt);
+    const view = this.view();
+    const plain = new CardMasker(this.#mediaType, options, this.log(view, exempt));
+    // Words of base64 are gone through on their own, and what is found in them is counted so.
+    this.#cards = base64 ? new Base64Masker(plain, this.#mediaType, options, this.log(view, exempt)) : plain;
+    this.add(this.#cards);
+  }
+
+  /** Keeps in sight what the next detector may ask about. Text has no members that have names. */
+  view(): StreamView | undefined {
+    if (this.#mediaType !== 'json') return undefined;
+    const view = new StreamView();
+    this.add(view);
+    return view;
+  }
+
+  log(view: StreamView | undefined, exempt?: ExemptPlaces): FindingLog | undefined {
+    if (view === undefined && this.#onFinding === undefined) return undefined;
+    const log = new MaskLog({
+      names: view && new FieldNames(view),
+      exempt,
+      onFinding: this.#onFinding,
+      maskName: this.#maskName,
+    });
+    view?.onBegin(() => log.reset());
+    this.#logs.push(log);
+    return log;
+  }
+
+  masker(): Masker {
+    // The text of a person who types is held by nothing but this.
+    if (this.#cards !== undefined && this.#stages.length === 1) return this.#cards;
+    return new StagedMasker(this.#stages, () => countedFields(this.#logs));
+  }
+}
+
+/** The names of members go on record, and are no place to show what is hidden from them. */
+function nameMasker(regexes: readonly RegexPlan[]): (name: string) => string {
+  if (regexes.length === 0) return maskText;
+  let masker: RegexMasker | undefined;
+  return (name) => {
+    masker ??= new RegexMasker('text', regexes);
+    return through(masker, maskText(name));
+  };
 }
 
 /** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */
 export function maskText(text: string): string {
   if (!mayHaveDigits(text, CODE_MINIMUM_DIGITS)) return text;
   const masker = createMasker({mediaType: 'text'});
+  const masked = through(masker, text);
+  return foundIn(masker.counts) === 0 ? text : masked;
+}
+
+function through(masker: Omit<Masker, 'counts'>, text: string): string {
   const masked: Buffer[] = [];
   const emit = (bytes: Buffer): void => {
     masked.push(bytes);
   };
   masker.push(Buffer.from(text), emit);
   masker.end(emit);
-  return foundIn(masker.counts) === 0 ? text : Buffer.concat(masked).toString();
+  return Buffer.concat(masked).toString();
 }

@@ -1,6 +1,8 @@
 import {BACKSLASH} from './bytes.ts';
 import type {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
+import type {FindingLog} from './findinglog.ts';
+import {HiddenMembers} from './hiddenmembers.ts';
 import type {Place} from './jsonplace.ts';
 import type {JsonSink} from './jsonstream.ts';
 
@@ -29,6 +31,15 @@ export interface EmbeddedText {
   suspend(end: number): void;
 }
 
+/** Takes note of what is hidden. */
+export interface FieldTally {
+  /** Called for each member. */
+  count(): void;
+  /** The place in the stream of a raw index. */
+  offsetOf(rawIndex: number): number;
+  readonly log?: FindingLog | undefined;
+}
+
 /**
  * Hides members of JSON as their places ask for: writes over their values, or cuts them out.
  *
@@ -40,8 +51,9 @@ export class FieldEditor implements JsonSink {
   readonly #output: ChunkEdits;
   /** undefined: this is the JSON in the string. */
   readonly #embedded: EmbeddedText | undefined;
-  /** Called for each member that is hidden. */
-  readonly #count: () => void;
+  readonly #tally: FieldTally;
+  /** Only where somebody wants to know where they stand. */
+  readonly #hidden: HiddenMembers | undefined;
   /** Containers that are open around what comes next. */
   #depth = 0;
   #marks = 0;
@@ -56,9 +68,10 @@ export class FieldEditor implements JsonSink {
   #undecidedBytes = 0;
   #owesComma = false;
 
-  constructor(output: ChunkEdits, count: () => void, embedded?: EmbeddedText) {
+  constructor(output: ChunkEdits, tally: FieldTally, embedded?: EmbeddedText) {
     this.#output = output;
-    this.#count = count;
+    this.#tally = tally;
+    this.#hidden = tally.log && new HiddenMembers(tally.log, embedded === undefined);
     this.#embedded = embedded;
   }
 
@@ -70,19 +83,22 @@ export class FieldEditor implements JsonSink {
     if (this.#removedDepth >= 0) return;
     if ((marks & REMOVE) !== 0) {
       this.#removedDepth = this.#depth;
-      this.#count();
+      this.#tally.count();
       this.#forget();
     } else if (this.#undecidedFrom >= 0) this.#keep(at);
   }
 
-  beginValue(_at: number, {marks}: Place): void {
+  beginValue(at: number, {marks}: Place): void {
     this.#marks = marks;
+    if (this.#depth === this.#removedDepth) this.#begin(at);
     if (this.#removedDepth >= 0 || (marks & MASK) === 0) return;
-    this.#count();
+    this.#tally.count();
+    this.#begin(at);
     if (this.#maskedDepth < 0) this.#maskedDepth = this.#depth;
   }
 
   endValue(at: number): void {
+    if (this.#hidden !== undefined) this.#hidden.end(this.#depth, this.#tally.offsetOf(this.rawIndex(at)));
     if (this.#depth === this.#maskedDepth) this.#maskedDepth = -1;
     if (this.#depth !== this.#removedDepth) return;
     this.#removedDepth = -1;
@@ -133,6 +149,15 @@ export class FieldEditor implements JsonSink {
     if (this.#undecidedFrom < 0) return;
     this.#collect(end);
     this.#undecidedFrom = 0;
+  }
+
+  /** The text is no JSON from here on. @param rawIndex where what is open ends */
+  endAll(rawIndex: number): void {
+    this.#hidden?.endAll(this.#tally.offsetOf(rawIndex));
+  }
+
+  #begin(at: number): void {
+    this.#hidden?.begin(this.#depth, this.#tally.offsetOf(this.rawIndex(at)));
   }
 
   get #quote(): string {

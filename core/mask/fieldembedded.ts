@@ -1,6 +1,6 @@
 import type {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
-import {type EmbeddedText, FieldEditor} from './fieldeditor.ts';
+import {type EmbeddedText, FieldEditor, type FieldTally} from './fieldeditor.ts';
 import type {Place} from './jsonplace.ts';
 import {JsonStream} from './jsonstream.ts';
 import {unescaped} from './jsontext.ts';
@@ -13,17 +13,17 @@ import {unescaped} from './jsontext.ts';
 export class EmbeddedObject implements EmbeddedText {
   readonly #output: ChunkEdits;
   readonly #root: Place;
-  readonly #count: () => void;
+  readonly #tally: FieldTally;
   #editor: FieldEditor;
   #stream: JsonStream;
   /** What becomes of the rest of the string. */
   #rest: 'edited' | 'hidden' | 'leftOut' = 'edited';
 
-  constructor(output: ChunkEdits, root: Place, count: () => void) {
+  constructor(output: ChunkEdits, root: Place, tally: FieldTally) {
     this.#output = output;
     this.#root = root;
-    this.#count = count;
-    this.#editor = new FieldEditor(output, count);
+    this.#tally = tally;
+    this.#editor = new FieldEditor(output, tally);
     this.#stream = new JsonStream(root, this.#editor);
   }
 
@@ -64,6 +64,7 @@ export class EmbeddedObject implements EmbeddedText {
     if (!(error instanceof MaskError)) throw error;
     // What has grown too long is left out already, up to where it is decided.
     this.#rest = error.code === 'HoldTooLarge' ? 'leftOut' : 'hidden';
+    this.#editor.endAll(at);
     if (this.#rest === 'hidden' && this.#output.isCut) this.#output.resume(at);
   }
 
@@ -71,7 +72,7 @@ export class EmbeddedObject implements EmbeddedText {
     if (this.#rest === 'leftOut') this.#output.resume(at);
     if (this.#rest === 'edited') return;
     this.#rest = 'edited';
-    this.#editor = new FieldEditor(this.#output, this.#count);
+    this.#editor = new FieldEditor(this.#output, this.#tally);
     this.#stream = new JsonStream(this.#root, this.#editor);
   }
 }

@@ -2,6 +2,7 @@ import {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
 import {BASE64, EMBEDDED, FieldEditor, MASK, REMOVE} from './fieldeditor.ts';
 import {EmbeddedObject} from './fieldembedded.ts';
+import type {FindingLog} from './findinglog.ts';
 import {type MarkedPath, placeOfDocuments} from './jsonplace.ts';
 import {JsonStream} from './jsonstream.ts';
 import type {Masker} from './masker.ts';
@@ -33,9 +34,11 @@ export class FieldMasker implements Masker {
   /** What comes again with the next bytes. */
   #carried: Buffer = NO_BYTES;
   #isBusy = false;
+  /** The place in the stream of what comes next. */
+  #offset = 0;
 
   /** @param fields of one resource; where both actions are asked for the same member, it is removed */
-  constructor(fields: readonly FieldPlan[], {isSecret}: {readonly isSecret: boolean}) {
+  constructor(fields: readonly FieldPlan[], {isSecret}: {readonly isSecret: boolean}, log?: FindingLog) {
     const paths: MarkedPath[] = fields.map(({path, action}) => ({path, marks: action === 'Mask' ? MASK : REMOVE}));
     if (isSecret) paths.push({path: ['data', '*'], marks: BASE64});
     const root = placeOfDocuments([
@@ -43,10 +46,14 @@ export class FieldMasker implements Masker {
       {path: ['binaryData', '*'], marks: BASE64},
       {path: LAST_APPLIED, marks: EMBEDDED},
     ]);
-    const count = () => {
-      this.counts.Field++;
+    const tally = {
+      count: () => {
+        this.counts.Field++;
+      },
+      offsetOf: (index: number) => this.#offset + index,
+      log,
     };
-    this.#editor = new FieldEditor(this.#output, count, new EmbeddedObject(this.#output, root, count));
+    this.#editor = new FieldEditor(this.#output, tally, new EmbeddedObject(this.#output, root, tally));
     this.#stream = new JsonStream(root, this.#editor);
   }
 
@@ -64,6 +71,7 @@ export class FieldMasker implements Masker {
 
   end(emit: (bytes: Buffer) => void): void {
     this.#advance(this.#carried, true, emit);
+    this.#offset = 0;
   }
 
   #advance(bytes: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
@@ -72,6 +80,7 @@ export class FieldMasker implements Masker {
     this.#output.open(bytes);
     const taken = this.#stream.push(bytes, final);
     this.#editor.suspend(taken);
+    this.#offset += taken;
     const pieces = this.#output.close(taken);
     this.#carried = taken === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(taken));
     for (const piece of pieces) emit(piece);

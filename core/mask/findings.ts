@@ -1,11 +1,13 @@
 import {byteSet} from './bytes.ts';
 import {isCounter, isServerField} from './context.ts';
 import type {DigitPosition, PanFound} from './digitrun.ts';
+import type {FindingLog} from './findinglog.ts';
 import {hideDigit} from './hide.ts';
 import {isIdentifier} from './identifier.ts';
 import {flattenedNumber, maskedNumber, type NumberReading, readNumber} from './jsonnumber.ts';
 import type {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts} from './masker.ts';
+import {networkAt, networkOf} from './network.ts';
 import type {StreamWindow} from './window.ts';
 
 /** What the words consist of that digits can be part of without being a card: UUIDs, digests, numbers. */
@@ -30,14 +32,22 @@ export class Findings {
   readonly #json: JsonPosition | undefined;
   readonly #counts: MaskCounts;
   readonly #hides: boolean;
+  readonly #log: FindingLog | undefined;
   #pending: (PanFound | Mantissa)[] = [];
 
   /** @param hides false where card numbers are not hidden for themselves */
-  constructor(window: StreamWindow, json: JsonPosition | undefined, counts: MaskCounts, hides: boolean) {
+  constructor(
+    window: StreamWindow,
+    json: JsonPosition | undefined,
+    counts: MaskCounts,
+    hides: boolean,
+    log?: FindingLog,
+  ) {
     this.#window = window;
     this.#json = json;
     this.#counts = counts;
     this.#hides = hides;
+    this.#log = log;
   }
 
   get none(): boolean {
@@ -80,8 +90,12 @@ export class Findings {
     const text = this.#window.text(start, end);
     const word = {text, before: this.#window.text(start - 1, start), after: this.#window.text(end, end + 1)};
     const number = this.#json?.inString(start) === false ? readNumber(text) : NO_NUMBER;
-    if (number.kind === 'pan' && !isCounter(this.#window, start)) {
-      this.#replaceNumber(start, maskedNumber(text.length, number.lastFour));
+    if (number.kind === 'pan' && !isCounter(this.#window, start) && !this.#leaves(start)) {
+      this.#replaceNumber(
+        start,
+        maskedNumber(text.length, number.lastFour),
+        this.#log?.wantsNetwork ? networkOf(number.pan) : undefined,
+      );
     }
     for (const found of pending) {
       if (found.hidden === undefined) continue;
@@ -89,7 +103,7 @@ export class Findings {
       if (isPartOfWord && number.kind !== 'noNumber') continue;
       if (isPartOfWord && isIdentifier(word, found.start - start, found.end - start)) continue;
       if (isServerField(this.#window, found.start, found.end, limit, this.#json !== undefined)) continue;
-      this.#mask(found);
+      if (!this.#leaves(found.start)) this.#mask(found);
     }
   }
 
@@ -97,7 +111,7 @@ export class Findings {
   settleOpen(end: number): void {
     const pending = this.#take();
     const [first] = pending;
-    if (first === undefined) return;
+    if (first === undefined || this.#leaves(first.start)) return;
     const flattened = flattenedNumber(this.#window.text(first.start, end));
     if (flattened !== undefined && this.#json?.inString(first.start) === false) {
       this.#replaceNumber(first.start, flattened);
@@ -124,17 +138,32 @@ export class Findings {
     return pending;
   }
 
-  /** Counted are those of which something was still to be seen, as one may be found both shorter and longer. */
-  #mask({hidden}: PanFound): void {
-    const changed = hidden.filter((digit) => hideDigit(this.#window, digit));
-    if (hidden.length === 0 || changed.length > 0) this.#counts.PAN++;
+  /** Whether it is in a member that is left alone; then all that is pending is, as it is in one word. */
+  #leaves(start: number): boolean {
+    return this.#log?.leaves('PAN', this.#window.offset + start) ?? false;
   }
 
-  #replaceNumber(start: number, replacement: string): void {
+  /** Counted are those of which something was still to be seen, as one may be found both shorter and longer. */
+  #mask({start, end, hidden}: PanFound): void {
+    const network = this.#log?.wantsNetwork ? networkAt(this.#window, start, end, this.#json !== undefined) : undefined;
+    const changed = hidden.filter((digit) => hideDigit(this.#window, digit));
+    if (hidden.length === 0 || changed.length > 0) this.#count(start, end, network);
+  }
+
+  #count(from: number, to: number, network: string | undefined): void {
+    this.#counts.PAN++;
+    if (this.#log === undefined) return;
+    const [start, end] = [this.#window.offset + from, this.#window.offset + to];
+    const name = this.#log.nameAt(start, this.#json?.inString(from) === true);
+    this.#log.add({detector: 'PAN', start, end, name, network});
+  }
+
+  /** @param network as of a finding */
+  #replaceNumber(start: number, replacement: string, network?: string): void {
     for (let index = 0; index < replacement.length; index++) {
       this.#window.overwrite(start + index, replacement.charCodeAt(index));
     }
-    this.#counts.PAN++;
+    this.#count(start, start + replacement.length, network);
   }
 }
 

@@ -13,7 +13,7 @@ const MANTISSA_MAXIMUM_DIGITS = 24;
 
 /** What a JSON number token says about cards; `lastFour` are digits that may stay. */
 export type NumberReading =
-  | {readonly kind: 'pan'; readonly lastFour: string}
+  | {readonly kind: 'pan'; readonly pan: string; readonly lastFour: string}
   | {readonly kind: 'number'}
   | {readonly kind: 'noNumber'};
 
@@ -31,9 +31,9 @@ export function readNumber(token: string): NumberReading {
   const isReadable = integer.length + fraction.length <= MANTISSA_MAXIMUM_DIGITS;
   if (isMoved && isReadable && length > 0 && length <= PAN_MAXIMUM_DIGITS) {
     const value = (integer + fraction).padEnd(length, '0').slice(0, length);
-    if (isPanText(value)) return {kind: 'pan', lastFour: value.slice(-4)};
+    if (isPanText(value)) return {kind: 'pan', pan: value, lastFour: value.slice(-4)};
   }
-  if (isPanText(integer)) return {kind: 'pan', lastFour: integer.slice(-4)};
+  if (isPanText(integer)) return {kind: 'pan', pan: integer, lastFour: integer.slice(-4)};
   return {kind: 'number'};
 }
 

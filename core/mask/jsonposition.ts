@@ -13,11 +13,11 @@ const OUTSIDE_STRINGS = byteSet('{}[]:, \t\r\n0123456789+-.eEtrufalsn');
  * For what is no JSON the answer may be wrong: then a card is masked in the other form, never shown.
  */
 export class JsonPosition {
-  readonly #window: StreamWindow;
+  readonly #window: Pick<StreamWindow, 'byteAt'>;
   /** A place whose state is known: whether it is inside a string, and after an odd number of backslashes. */
   #known = {index: 0, inString: false, escaped: false};
 
-  constructor(window: StreamWindow) {
+  constructor(window: Pick<StreamWindow, 'byteAt'>) {
     this.#window = window;
   }
 

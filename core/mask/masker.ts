@@ -7,7 +7,7 @@ export interface MaskCounts {
   Field?: number;
   /**
    * The same by the name of the nearest member of JSON, of this stream alone, as far as it is known and there are few
-   * names. A name that is itself a value is masked.
+   * names. A name that is itself a value is masked. Text has none.
    */
   fields?: Readonly<Partial<Record<Exclude<keyof MaskCounts, 'fields'>, ReadonlyMap<string, number>>>>;
 }

@@ -1,10 +1,12 @@
 import {ASTERISK, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import {CandidateSearch} from './candidatesearch.ts';
+import type {FindingLog} from './findinglog.ts';
 import {Findings, wordStart} from './findings.ts';
 import {hideDigit} from './hide.ts';
 import {mayBecomePanNumber} from './jsonnumber.ts';
 import {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
+import {networkAt} from './network.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import {Readings} from './readings.ts';
 import {readTrack, readTrackCharacter, TRACK_SEPARATOR, TrackTail} from './track.ts';
@@ -36,6 +38,7 @@ export interface PanMaskerOptions {
 export class PanMasker implements Masker {
   readonly counts: MaskCounts = {PAN: 0};
   readonly #tracks: boolean;
+  readonly #log: FindingLog | undefined;
   readonly #window = new StreamWindow();
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
@@ -49,10 +52,11 @@ export class PanMasker implements Masker {
   /** The rest of a track that was released before it had ended: it is hidden as it comes in. */
   #releasedTail: TrackTail | undefined;
 
-  constructor(mediaType: MaskMediaType, {pan, tracks}: PanMaskerOptions = {pan: true, tracks: false}) {
+  constructor(mediaType: MaskMediaType, {pan, tracks}: PanMaskerOptions, log?: FindingLog) {
     this.#tracks = tracks;
+    this.#log = log;
     this.#json = mediaType === 'json' ? new JsonPosition(this.#window) : undefined;
-    this.#findings = new Findings(this.#window, this.#json, this.counts, pan);
+    this.#findings = new Findings(this.#window, this.#json, this.counts, pan, log);
     this.#readings = new Readings(
       (pan) => this.#findings.add(pan),
       (digit) => hideDigit(this.#window, digit),
@@ -190,12 +194,23 @@ export class PanMasker implements Masker {
     if (start === undefined) return at;
     const read = readTrack(this.#window, at, end, final, this.#json !== undefined);
     if (read.kind === 'incomplete') this.#openUnit = at;
-    if (read.kind !== 'track') return at;
+    if (read.kind !== 'track' || this.#log?.leaves('TrackData', this.#window.offset + start)) return at;
+    this.#logTrack(start, at, read.end);
     this.#overwrite(start, read.end);
     this.counts.TrackData = (this.counts.TrackData ?? 0) + 1;
     this.#readings.discard();
     this.#findings.settle(start);
     return read.end;
+  }
+
+  /** @param separator where the card number ends in it */
+  #logTrack(from: number, separator: number, to: number): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    const [start, end] = [this.#window.offset + from, this.#window.offset + to];
+    const name = log.nameAt(start, this.#json?.inString(from) === true);
+    const network = log.wantsNetwork ? networkAt(this.#window, from, separator, this.#json !== undefined) : undefined;
+    log.add({detector: 'TrackData', start, end, name, network});
   }
 
   #readReleasedTail(tail: TrackTail, at: number, end: number, final: boolean): number {

@@ -1,11 +1,11 @@
 import {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
+import type {FindingLog} from './findinglog.ts';
 import {type Place, placeOfDocuments} from './jsonplace.ts';
 import {type JsonSink, JsonStream} from './jsonstream.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
 import type {FieldPath, RegexPlan} from './plan.ts';
 import {RegexProgram} from './regexprogram.ts';
-import {RegexSearch} from './regexsearch.ts';
 import {RegexTexts} from './regextexts.ts';
 
 const EXEMPT = 1;
@@ -27,21 +27,26 @@ export class RegexMasker implements Masker {
   /** Matches, as far as they do not overlap. */
   readonly counts = {PAN: 0, Regex: 0};
   readonly #edits = new ChunkEdits();
-  readonly #search: RegexSearch;
   readonly #texts: RegexTexts;
   /** Only where the bytes are JSON. */
   readonly #stream: JsonStream | undefined;
   #carried: Buffer = NO_BYTES;
   #isBusy = false;
+  /** The place in the stream of what comes next. */
+  #offset = 0;
 
   /**
    * @param exempt members of JSON that are left alone, with all that is in them
    * @throws {RegexError} for a pattern that cannot be searched for
    */
-  constructor(mediaType: MaskMediaType, regexes: readonly RegexPlan[], exempt: readonly FieldPath[] = []) {
+  constructor(
+    mediaType: MaskMediaType,
+    regexes: readonly RegexPlan[],
+    exempt: readonly FieldPath[] = [],
+    log?: FindingLog,
+  ) {
     const isJSON = mediaType === 'json';
-    this.#search = new RegexSearch(new RegexProgram(regexes.map(({pattern}) => pattern)), isJSON);
-    this.#texts = new RegexTexts(this.#edits, this.#search);
+    this.#texts = new RegexTexts(this.#edits, new RegexProgram(regexes.map(({pattern}) => pattern)), isJSON, log);
     if (isJSON) {
       const root = placeOfDocuments(exempt.map((path) => ({path, marks: EXEMPT})));
       this.#stream = new JsonStream(root, new Strings(this.#texts));
@@ -75,6 +80,7 @@ export class RegexMasker implements Masker {
 
   end(emit: (bytes: Buffer) => void): void {
     this.#advance(this.#carried, true, emit);
+    this.#offset = 0;
   }
 
   #advance(bytes: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
@@ -86,10 +92,12 @@ export class RegexMasker implements Masker {
     if (this.#isBusy) throw new MaskError('UsedAfterFailure', 'masking failed on this stream before');
     this.#isBusy = true;
     this.#edits.open(bytes);
+    this.#texts.open(this.#offset);
     const taken = read();
     const pieces = this.#edits.close(taken);
     this.#carried = taken === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(taken));
-    this.counts.Regex = this.#search.found;
+    this.#offset += taken;
+    this.counts.Regex = this.#texts.found;
     for (const piece of pieces) emit(piece);
     this.#isBusy = false;
   }

@@ -30,6 +30,8 @@ export class RegexSearch {
   /** Matches; those that overlap are one. */
   found = 0;
   readonly #isJSON: boolean;
+  /** Told of each of them once nothing can overlap it any more: indices are of the bytes at hand. */
+  readonly #onMatch: ((from: number, to: number) => void) | undefined;
   readonly #states: RegexStates;
   readonly #threads: RegexThreads;
   /** Whether something matches, or did not long ago, so that threads find out what. */
@@ -43,11 +45,14 @@ export class RegexSearch {
   #before = NO_CHARACTER;
   #hiddenFrom = 0;
   #hiddenTo = 0;
+  /** Whether something matched there that was not told of. */
+  #hasMatch = false;
   /** In bytes, of the character read last. */
   #width = 0;
 
-  constructor(program: RegexProgram, isJSON: boolean) {
+  constructor(program: RegexProgram, isJSON: boolean, onMatch?: (from: number, to: number) => void) {
     this.#isJSON = isJSON;
+    this.#onMatch = onMatch;
     this.#states = new RegexStates(program);
     this.#threads = new RegexThreads(program, (from, to) => this.#hide(from, to));
     this.#begin();
@@ -67,6 +72,7 @@ export class RegexSearch {
     this.#scan(to, to);
     if (!this.#isThreaded && this.#states.matchesAtEnd(this.#state)) this.#thread(to, to);
     if (this.#isThreaded) this.#threads.end(to);
+    this.#endMatch();
     this.#begin();
     return to;
   }
@@ -200,13 +206,22 @@ export class RegexSearch {
   }
 
   #hide(from: number, to: number): void {
-    if (from >= this.#hiddenTo) this.found++;
+    if (from >= this.#hiddenTo) {
+      this.#endMatch();
+      this.found++;
+      this.#hasMatch = true;
+    }
     const isInside = from >= this.#hiddenFrom && from < this.#hiddenTo;
     // What is done with cannot be hidden any more.
     const start = Math.max(isInside ? this.#hiddenTo : from, this.#from);
     if (!isInside) this.#hiddenFrom = from;
     this.#bytes.fill(ASTERISK, start, Math.max(start, to));
     this.#hiddenTo = Math.max(this.#hiddenTo, to);
+  }
+
+  #endMatch(): void {
+    if (this.#hasMatch) this.#onMatch?.(this.#hiddenFrom, this.#hiddenTo);
+    this.#hasMatch = false;
   }
 
   /** Reads the character at `at`, and sets its width. */

@@ -1,3 +1,4 @@
+import {unitedCounts} from './counts.ts';
 import type {MaskCounts, Masker} from './masker.ts';
 
 /** A detector on its own: a masker that counts nothing but what it finds. */
@@ -11,8 +12,11 @@ export class StagedMasker implements Masker {
   readonly #stages: readonly {readonly stage: Stage; readonly onward: Emit}[];
   #emit: Emit = () => {};
 
-  /** @param stages where there are none, all passes; none counts what another does */
-  constructor(stages: readonly Stage[]) {
+  /**
+   * @param stages where there are none, all passes; none counts what another does
+   * @param fields what all of them count by the names of members
+   */
+  constructor(stages: readonly Stage[], fields?: () => NonNullable<MaskCounts['fields']>) {
     let onward: Emit = (bytes) => this.#emit(bytes);
     this.#stages = stages
       .toReversed()
@@ -22,7 +26,9 @@ export class StagedMasker implements Masker {
         return each;
       })
       .reverse();
-    this.counts = countsOf(stages);
+    const counts = unitedCounts(...stages.map((stage) => stage.counts));
+    if (fields !== undefined) Object.defineProperty(counts, 'fields', {get: fields, enumerable: true});
+    this.counts = counts;
   }
 
   get heldBytes(): number {
@@ -47,30 +53,4 @@ export class StagedMasker implements Masker {
     this.#emit = emit;
     for (const {stage, onward} of this.#stages) stage.end(onward);
   }
-}
-
-/** The counts of all, which go on as theirs do. */
-function countsOf(stages: readonly Stage[]): Readonly<MaskCounts> {
-  const sum = (detector: Exclude<keyof MaskCounts, 'fields'>) =>
-    stages.reduce((count, {counts}) => count + (counts[detector] ?? 0), 0);
-  return {
-    get PAN() {
-      return sum('PAN');
-    },
-    get TrackData() {
-      return sum('TrackData');
-    },
-    get CardVerificationCode() {
-      return sum('CardVerificationCode');
-    },
-    get Regex() {
-      return sum('Regex');
-    },
-    get Field() {
-      return sum('Field');
-    },
-    get fields() {
-      return Object.assign({}, ...stages.map(({counts}) => counts.fields));
-    },
-  };
 }

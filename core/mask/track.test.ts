@@ -25,7 +25,7 @@ function masked(options: MaskerOptions, input: string, cuts: readonly number[] =
     from = to;
   }
   masker.end(emit);
-  return {out: Buffer.concat(out).toString(), found: {...masker.counts}};
+  return {out: Buffer.concat(out).toString(), found: {...masker.counts, fields: undefined}};
 }
 
 /** Whole, cut in two at every offset, and byte by byte. */

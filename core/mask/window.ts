@@ -15,6 +15,7 @@ export class StreamWindow {
   readonly #past = Buffer.alloc(PAST_BYTES);
   #bytesHeld = 0;
   #isOpen = false;
+  #offset = 0;
 
   get chunk(): Buffer {
     return this.#chunk;
@@ -22,6 +23,11 @@ export class StreamWindow {
 
   get bytesHeld(): number {
     return this.#bytesHeld;
+  }
+
+  /** The place of index 0 in the stream. */
+  get offset(): number {
+    return this.#offset;
   }
 
   /** Puts the next chunk in sight. Throws where the one before was never closed, as what became of it is not known. */
@@ -82,6 +88,7 @@ export class StreamWindow {
     }
     this.#bytesHeld = length - holdFrom;
     this.#chunk = NO_BYTES;
+    this.#offset += length;
     if (released !== undefined) emit(released);
     if (holdFrom > 0) emit(holdFrom === length ? chunk : chunk.subarray(0, holdFrom));
     this.#isOpen = false;
@@ -92,5 +99,6 @@ export class StreamWindow {
   reset(): void {
     this.#past.fill(0);
     this.#bytesHeld = 0;
+    this.#offset = 0;
   }
 }

@@ -36,6 +36,8 @@ export class ResponseMasker implements BodyReader, MaskedSoFar {
   #masker: Masker | undefined;
   readonly #before: Readonly<MaskCounts>;
   #total: Readonly<MaskCounts> = {PAN: 0};
+  /** Until then the names are those of the stream before. */
+  #hasBegun = false;
 
   constructor(masker: Masker, idle: Masker[]) {
     this.#masker = masker;
@@ -44,10 +46,12 @@ export class ResponseMasker implements BodyReader, MaskedSoFar {
   }
 
   get counts(): Readonly<MaskCounts> {
-    return this.#masker === undefined ? this.#total : since(this.#before, this.#masker.counts);
+    if (this.#masker === undefined || !this.#hasBegun) return this.#total;
+    return since(this.#before, this.#masker.counts);
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    this.#hasBegun = true;
     this.#masker?.push(chunk, emit);
   }
 

@@ -1,0 +1,143 @@
+import {BACKSLASH, QUOTE} from './bytes.ts';
+import {JsonPosition} from './jsonposition.ts';
+import {nameOfValue, REACH_BYTES} from './membername.ts';
+import type {Stage} from './stagedmasker.ts';
+
+/** So that what is asked about can also be held back: it is never behind the chunk by more than the reach. */
+const PAST_BYTES = 2 * REACH_BYTES;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Bytes between escaped quotes, about: over so few a step is cheaper than a call. */
+const STEPS = 64;
+
+/** A string that began long ago. */
+export interface LongString {
+  /** The offset of its opening quote. */
+  readonly quote: number;
+  readonly name: string | undefined;
+}
+
+/**
+ * Passes a stream of JSON on, and keeps the last bytes of it in sight, so that a detector behind it that found something
+ * can ask what member it is in. Of a string that has begun longer ago the name is kept. That is all that is done where
+ * nothing is found.
+ */
+export class StreamView implements Stage {
+  readonly counts = {};
+  readonly heldBytes = 0;
+  readonly #onBegin: (() => void)[] = [];
+  #chunk: Buffer = NO_BYTES;
+  /** Of the chunk's first byte. */
+  #offset = 0;
+  #past: Buffer = NO_BYTES;
+  #pastEnd = 0;
+  readonly #position = new JsonPosition({byteAt: (index: number) => this.byteAt(this.#offset + index)});
+  #longString: LongString | undefined;
+  #hasEnded = false;
+
+  /** @param listener called where another stream begins */
+  onBegin(listener: () => void): void {
+    this.#onBegin.push(listener);
+  }
+
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    if (this.#hasEnded) this.#reset();
+    this.#chunk = chunk;
+    // Before it is passed on, as then it is changed.
+    const longString = this.#longStringAtEnd();
+    const pastEnd = this.#keep(chunk);
+    emit(chunk);
+    this.#longString = longString;
+    this.#pastEnd = pastEnd;
+    this.#position.rebase(chunk.length);
+    this.#offset += chunk.length;
+    this.#chunk = NO_BYTES;
+  }
+
+  flush(): void {}
+
+  /** What is behind ends later, and may ask until then. */
+  end(): void {
+    if (this.#hasEnded) this.#reset();
+    this.#hasEnded = true;
+  }
+
+  /** Of the string that was open where the chunk begins, if it had begun more than the reach before. */
+  get longString(): LongString | undefined {
+    return this.#longString;
+  }
+
+  /** Before this offset a string has begun that is no long string, where one is open. */
+  get shortFrom(): number {
+    return Math.max(this.#offset - REACH_BYTES, 0);
+  }
+
+  /** The byte at this offset of the stream, 0 where it is out of sight. */
+  byteAt(offset: number): number {
+    const index = offset - this.#offset;
+    if (index >= 0) return this.#chunk[index] ?? 0;
+    return index < -PAST_BYTES ? 0 : (this.#past[this.#pastEnd + index] ?? 0);
+  }
+
+  /** The last quote before an offset that is not escaped, -1 if there is none from `floor` on. */
+  quoteBefore(offset: number, floor: number): number {
+    let at = this.#lastQuote(offset, floor);
+    while (at >= 0 && this.#isEscaped(at)) {
+      const near = Math.max(at - STEPS, floor);
+      let next = at - 1;
+      while (next >= near && this.byteAt(next) !== QUOTE) next--;
+      at = next >= near ? next : this.#lastQuote(next + 1, floor);
+    }
+    return at;
+  }
+
+  #lastQuote(before: number, floor: number): number {
+    const index = before - this.#offset;
+    if (index > 0) {
+      const found = this.#chunk.lastIndexOf(QUOTE, index - 1);
+      if (found >= 0) return this.#offset + found >= floor ? this.#offset + found : -1;
+    }
+    const end = this.#pastEnd + Math.min(index, 0);
+    if (end <= 0) return -1;
+    const found = this.#past.lastIndexOf(QUOTE, end - 1) - this.#pastEnd;
+    return found >= -Math.min(PAST_BYTES, this.#pastEnd) && this.#offset + found >= floor ? this.#offset + found : -1;
+  }
+
+  #isEscaped(quote: number): boolean {
+    let at = quote - 1;
+    while (this.byteAt(at) === BACKSLASH) at--;
+    return (quote - at) % 2 === 0;
+  }
+
+  #longStringAtEnd(): LongString | undefined {
+    const {length} = this.#chunk;
+    if (!this.#position.inString(length)) return undefined;
+    const end = this.#offset + length;
+    const quote = this.quoteBefore(end, this.shortFrom);
+    if (quote < 0) return this.#longString;
+    return end - quote < REACH_BYTES ? undefined : {quote, name: nameOfValue(this, quote)};
+  }
+
+  /** Adds the end of the chunk to the past. Gives where that ends. */
+  #keep(chunk: Buffer): number {
+    const bytes = Math.min(chunk.length, PAST_BYTES);
+    if (this.#past.length === 0) this.#past = Buffer.alloc(4 * PAST_BYTES);
+    if (this.#pastEnd + bytes > this.#past.length) {
+      const kept = Math.min(this.#pastEnd, PAST_BYTES);
+      this.#past.copyWithin(0, this.#pastEnd - kept, this.#pastEnd);
+      this.#pastEnd = kept;
+    }
+    chunk.copy(this.#past, this.#pastEnd, chunk.length - bytes);
+    return this.#pastEnd + bytes;
+  }
+
+  #reset(): void {
+    this.#hasEnded = false;
+    this.#offset = 0;
+    this.#pastEnd = 0;
+    this.#longString = undefined;
+    this.#position.reset();
+    for (const listener of this.#onBegin) listener();
+  }
+}
