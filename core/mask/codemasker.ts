@@ -185,6 +185,7 @@ export class CodeMasker {
     const [start, end] = [this.#window.offset + from, this.#window.offset + to];
     const name = log.nameAt(start, this.#json?.inString(from) === true);
     log.add({detector: 'CardVerificationCode', start, end, name});
+    log.beforeChange();
   }
 
   #runEnd(start: number, end: number): number {

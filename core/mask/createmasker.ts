@@ -134,11 +134,14 @@ class Stages {
 
 /** The names of members go on record, and are no place to show what is hidden from them. */
 function nameMasker(regexes: readonly RegexPlan[]): (name: string) => string {
-  if (regexes.length === 0) return maskText;
-  let masker: RegexMasker | undefined;
+  // Made where the first is found.
+  let maskers: readonly Omit<Masker, 'counts'>[] | undefined;
   return (name) => {
-    masker ??= new RegexMasker('text', regexes);
-    return through(masker, maskText(name));
+    maskers ??= [
+      createMasker({mediaType: 'text', base64: true}),
+      ...(regexes.length > 0 ? [new RegexMasker('text', regexes)] : []),
+    ];
+    return maskers.reduce((masked, masker) => through(masker, masked), name);
   };
 }
 

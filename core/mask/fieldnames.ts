@@ -30,6 +30,10 @@ export class FieldNames {
     return nameOfValue(this.#view, value, this.#seen);
   }
 
+  keepAsItCame(): void {
+    this.#view.keepAsItCame();
+  }
+
   reset(): void {
     this.#string = undefined;
     this.#seen.sibling = undefined;

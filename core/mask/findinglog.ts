@@ -17,6 +17,8 @@ export interface FindingLog {
   readonly wantsNetwork: boolean;
   /** Whether what begins here is in a member that the detector leaves alone. */
   leaves(detector: Detector, start: number): boolean;
+  /** Bytes of the stream are about to be overwritten, that may be part of the name of something that is found later. */
+  beforeChange(): void;
   /** The name for a finding here. @param inString whether it stands in a string of JSON, behind its opening quote */
   nameAt(start: number, inString: boolean): string | undefined;
   add(finding: Finding): void;
@@ -28,6 +30,7 @@ export function logOfEncoded(log: FindingLog, encoded: (start: number, end: numb
   return {
     wantsNetwork: log.wantsNetwork,
     leaves: (detector, start) => log.leaves(detector, startOf(start)),
+    beforeChange: () => log.beforeChange(),
     nameAt: (start) => log.nameAt(startOf(start), true),
     add: (finding) => {
       const [start, end] = encoded(finding.start, finding.end);

@@ -146,6 +146,7 @@ export class Findings {
   /** Counted are those of which something was still to be seen, as one may be found both shorter and longer. */
   #mask({start, end, hidden}: PanFound): void {
     const network = this.#log?.wantsNetwork ? networkAt(this.#window, start, end, this.#json !== undefined) : undefined;
+    this.#log?.beforeChange();
     const changed = hidden.filter((digit) => hideDigit(this.#window, digit));
     if (hidden.length === 0 || changed.length > 0) this.#count(start, end, network);
   }
@@ -160,6 +161,7 @@ export class Findings {
 
   /** @param network as of a finding */
   #replaceNumber(start: number, replacement: string, network?: string): void {
+    this.#log?.beforeChange();
     for (let index = 0; index < replacement.length; index++) {
       this.#window.overwrite(start + index, replacement.charCodeAt(index));
     }

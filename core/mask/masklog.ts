@@ -50,6 +50,10 @@ export class MaskLog implements FindingLog {
     return this.#exempt?.leaves(detector, start) ?? false;
   }
 
+  beforeChange(): void {
+    this.#names?.keepAsItCame();
+  }
+
   nameAt(start: number, inString: boolean): string | undefined {
     return this.#names?.nameAt(start, inString);
   }

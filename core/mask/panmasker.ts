@@ -211,6 +211,7 @@ export class PanMasker implements Masker {
     const name = log.nameAt(start, this.#json?.inString(from) === true);
     const network = log.wantsNetwork ? networkAt(this.#window, from, separator, this.#json !== undefined) : undefined;
     log.add({detector: 'TrackData', start, end, name, network});
+    log.beforeChange();
   }
 
   #readReleasedTail(tail: TrackTail, at: number, end: number, final: boolean): number {

@@ -19,6 +19,14 @@ for (const [letter, character] of Object.entries({b: '\b', f: '\f', n: '\n', r: 
 }
 for (const character of '"\\/') SHORT_ESCAPES[character.charCodeAt(0)] = character.charCodeAt(0);
 
+/** Told of matches; indices are of the bytes at hand. */
+export interface MatchListener {
+  /** Before the first byte of it is hidden. */
+  begin(): void;
+  /** Nothing can overlap it any more. */
+  end(from: number, to: number): void;
+}
+
 /**
  * Searches texts for patterns and overwrites what matches with asterisks, byte for byte. A text is read once for whether
  * anything matches, and only where it does once more for what.
@@ -30,8 +38,7 @@ export class RegexSearch {
   /** Matches; those that overlap are one. */
   found = 0;
   readonly #isJSON: boolean;
-  /** Told of each of them once nothing can overlap it any more: indices are of the bytes at hand. */
-  readonly #onMatch: ((from: number, to: number) => void) | undefined;
+  readonly #listener: MatchListener | undefined;
   readonly #states: RegexStates;
   readonly #threads: RegexThreads;
   /** Whether something matches, or did not long ago, so that threads find out what. */
@@ -50,9 +57,9 @@ export class RegexSearch {
   /** In bytes, of the character read last. */
   #width = 0;
 
-  constructor(program: RegexProgram, isJSON: boolean, onMatch?: (from: number, to: number) => void) {
+  constructor(program: RegexProgram, isJSON: boolean, listener?: MatchListener) {
     this.#isJSON = isJSON;
-    this.#onMatch = onMatch;
+    this.#listener = listener;
     this.#states = new RegexStates(program);
     this.#threads = new RegexThreads(program, (from, to) => this.#hide(from, to));
     this.#begin();
@@ -210,6 +217,7 @@ export class RegexSearch {
       this.#endMatch();
       this.found++;
       this.#hasMatch = true;
+      this.#listener?.begin();
     }
     const isInside = from >= this.#hiddenFrom && from < this.#hiddenTo;
     // What is done with cannot be hidden any more.
@@ -220,7 +228,7 @@ export class RegexSearch {
   }
 
   #endMatch(): void {
-    if (this.#hasMatch) this.#onMatch?.(this.#hiddenFrom, this.#hiddenTo);
+    if (this.#hasMatch) this.#listener?.end(this.#hiddenFrom, this.#hiddenTo);
     this.#hasMatch = false;
   }
 

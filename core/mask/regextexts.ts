@@ -22,7 +22,14 @@ export class RegexTexts {
     this.#edits = edits;
     this.#isJSON = isJSON;
     this.#log = log;
-    this.#search = new RegexSearch(program, isJSON, log && ((from, to) => this.#add(from, to)));
+    this.#search = new RegexSearch(
+      program,
+      isJSON,
+      log && {
+        begin: () => log.beforeChange(),
+        end: (from, to) => this.#add(from, to),
+      },
+    );
   }
 
   /** Matches, as far as they do not overlap. */

@@ -6,10 +6,10 @@ import type {Stage} from './stagedmasker.ts';
 /** So that what is asked about can also be held back: it is never behind the chunk by more than the reach. */
 const PAST_BYTES = 2 * REACH_BYTES;
 
-const NO_BYTES = Buffer.alloc(0);
+/** Memory above this is not kept. */
+const COPY_BYTES = 128 * 1024;
 
-/** Bytes between escaped quotes, about: over so few a step is cheaper than a call. */
-const STEPS = 64;
+const NO_BYTES = Buffer.alloc(0);
 
 /** A string that began long ago. */
 export interface LongString {
@@ -30,6 +30,9 @@ export class StreamView implements Stage {
   #chunk: Buffer = NO_BYTES;
   /** Of the chunk's first byte. */
   #offset = 0;
+  /** A chunk in which something is overwritten. */
+  #copy: Buffer = NO_BYTES;
+  #isKept = false;
   #past: Buffer = NO_BYTES;
   #pastEnd = 0;
   readonly #position = new JsonPosition({byteAt: (index: number) => this.byteAt(this.#offset + index)});
@@ -53,6 +56,8 @@ export class StreamView implements Stage {
     this.#position.rebase(chunk.length);
     this.#offset += chunk.length;
     this.#chunk = NO_BYTES;
+    this.#isKept = false;
+    if (this.#copy.length > COPY_BYTES) this.#copy = NO_BYTES;
   }
 
   flush(): void {}
@@ -61,6 +66,16 @@ export class StreamView implements Stage {
   end(): void {
     if (this.#hasEnded) this.#reset();
     this.#hasEnded = true;
+  }
+
+  /** What is asked about from here on is what came in, whatever becomes of the chunk. */
+  keepAsItCame(): void {
+    const {length} = this.#chunk;
+    if (this.#isKept) return;
+    this.#isKept = true;
+    if (this.#copy.length < length) this.#copy = Buffer.allocUnsafeSlow(length);
+    this.#chunk.copy(this.#copy);
+    this.#chunk = this.#copy.subarray(0, length);
   }
 
   /** Of the string that was open where the chunk begins, if it had begun more than the reach before. */
@@ -82,26 +97,23 @@ export class StreamView implements Stage {
 
   /** The last quote before an offset that is not escaped, -1 if there is none from `floor` on. */
   quoteBefore(offset: number, floor: number): number {
-    let at = this.#lastQuote(offset, floor);
-    while (at >= 0 && this.#isEscaped(at)) {
-      const near = Math.max(at - STEPS, floor);
-      let next = at - 1;
-      while (next >= near && this.byteAt(next) !== QUOTE) next--;
-      at = next >= near ? next : this.#lastQuote(next + 1, floor);
-    }
-    return at;
+    const index = offset - this.#offset;
+    const inChunk = this.#quoteIn(this.#chunk, this.#offset, index, floor);
+    if (inChunk >= 0) return inChunk;
+    const pastFloor = Math.max(floor, this.#offset - Math.min(this.#pastEnd, PAST_BYTES));
+    return this.#quoteIn(this.#past, this.#offset - this.#pastEnd, this.#pastEnd + Math.min(index, 0), pastFloor);
   }
 
-  #lastQuote(before: number, floor: number): number {
-    const index = before - this.#offset;
-    if (index > 0) {
-      const found = this.#chunk.lastIndexOf(QUOTE, index - 1);
-      if (found >= 0) return this.#offset + found >= floor ? this.#offset + found : -1;
-    }
-    const end = this.#pastEnd + Math.min(index, 0);
+  /** The same in a buffer that begins at the offset `start`, before its index `end`. */
+  #quoteIn(buffer: Buffer, start: number, end: number, floor: number): number {
     if (end <= 0) return -1;
-    const found = this.#past.lastIndexOf(QUOTE, end - 1) - this.#pastEnd;
-    return found >= -Math.min(PAST_BYTES, this.#pastEnd) && this.#offset + found >= floor ? this.#offset + found : -1;
+    const first = Math.max(floor - start, 0);
+    // Most strings hold none, so that the first that is found is the one.
+    for (let at = buffer.lastIndexOf(QUOTE, end - 1); at >= first; at--) {
+      if (buffer[at] !== QUOTE || (buffer[at - 1] === BACKSLASH && buffer[at - 2] !== BACKSLASH && at > 1)) continue;
+      if (!this.#isEscaped(start + at)) return start + at;
+    }
+    return -1;
   }
 
   #isEscaped(quote: number): boolean {
