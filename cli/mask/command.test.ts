@@ -152,3 +152,117 @@ describe('lockkeeper mask', () => {
     await expect(mask('a\n', [], {target: full})).rejects.toThrow('no space left');
   });
 });
+
+describe('lockkeeper mask --report', () => {
+  const pan = '4111111111111111';
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+  /** The lines, with the input that each is about. */
+  async function reported(input: string, args: readonly string[] = [], run: Run = {}) {
+    const {out} = await mask(input, [...args, '--report'], run);
+    const lines = out.split('\n').slice(0, -1);
+    return lines.map((line) => {
+      const {offset, length, ...rest} = JSON.parse(line);
+      return {
+        text: Buffer.from(input)
+          .subarray(offset, offset + length)
+          .toString(),
+        offset,
+        ...rest,
+      };
+    });
+  }
+
+  const visa = {detector: 'PAN', brand: 'Visa'};
+
+  test.each<[string, string, string, object[]]>([
+    ['nothing', 'text', 'all is well', []],
+    [
+      'card numbers',
+      'text',
+      'é 4111 1111 1111 1111, 378282246310005\n',
+      [
+        {offset: 3, text: '4111 1111 1111 1111', ...visa},
+        {offset: 24, text: '378282246310005', detector: 'PAN', brand: 'American Express'},
+      ],
+    ],
+    [
+      'stripes and codes',
+      'text',
+      `cvv=123 ;${pan}=29121011234567890?`,
+      [
+        {offset: 4, text: '123', detector: 'CardVerificationCode'},
+        {offset: 9, text: `${pan}=29121011234567890?`, detector: 'TrackData', brand: 'Visa'},
+      ],
+    ],
+    [
+      'numbers of JSON, and escapes',
+      'json',
+      `{"a":5.555555555554444e15,"b":"x \\u0034111111111111111"}`,
+      [
+        {offset: 5, text: '5.555555555554444e15', detector: 'PAN', brand: 'Mastercard'},
+        {offset: 33, text: '\\u0034111111111111111', ...visa},
+      ],
+    ],
+    [
+      'base64, by the characters that encode it',
+      'json',
+      `{"data":{"a":"${base64(`x;${pan};y`)}","b":"${pan}"}}`,
+      [
+        {offset: 16, text: base64(`x;${pan};y`).slice(2, 24), ...visa},
+        {offset: 49, text: pan, ...visa},
+      ],
+    ],
+    [
+      'other digits',
+      'text',
+      '4111 1111 1111 1111'.replaceAll('1', '\uff11').replace('4', '\uff14'),
+      [{offset: 0, text: '4111 1111 1111 1111'.replaceAll('1', '\uff11').replace('4', '\uff14'), ...visa}],
+    ],
+  ])('says where it found %s', async (_, mediaType, input, expected) => {
+    for (const chunkBytes of [1, 7, 1000]) {
+      expect(await reported(input, ['--media-type', mediaType], {chunkBytes})).toEqual(expected);
+    }
+  });
+
+  test('says what patterns and paths of a policy find', async () => {
+    const files = {
+      'p.yaml': policy(
+        '[{name: a, detector: Regex, regex: {pattern: "tok_[a-z]+"}}, {name: b, detector: Field, field: {resources: [{apiGroups: [""], resources: [pods]}], paths: [spec.x]}}, ' +
+          '{name: c, detector: Field, field: {resources: [{apiGroups: [""], resources: [pods]}], paths: [spec.y], action: Remove}}, ' +
+          '{name: d, detector: PAN, exemptions: [{fields: [spec.z]}]}]',
+      ),
+    };
+    const input = `{"spec":{"x":["tok_a"],"y": {"z":1},"z":"${pan}"},"n":"tok_a é tok_b","p":${pan}}`;
+    const args = ['--media-type', 'json', '--policy', 'p.yaml'];
+    for (const chunkBytes of [1, 7, 1000]) {
+      expect(await reported(input, args, {files, chunkBytes})).toEqual([
+        {offset: 13, text: '["tok_a"]', detector: 'Field'},
+        {offset: 28, text: '{"z":1}', detector: 'Field'},
+        {offset: 65, text: 'tok_a', detector: 'Regex'},
+        {offset: 74, text: 'tok_b', detector: 'Regex'},
+        {offset: 85, text: pan, ...visa},
+      ]);
+    }
+  });
+
+  test('writes no digit of what it found, and in the order of the input', async () => {
+    const {out} = await mask(`${pan} ${pan}`, ['--report']);
+    expect(out).toBe(
+      '{"offset":0,"length":16,"detector":"PAN","brand":"Visa"}\n' +
+        '{"offset":17,"length":16,"detector":"PAN","brand":"Visa"}\n',
+    );
+  });
+
+  test('writes nothing where it cannot read the input', async () => {
+    await expect(
+      mask('{"a":', ['--media-type', 'json', '--report', '--policy', 'p.yaml'], {
+        files: {
+          'p.yaml': policy(
+            '[{name: a, detector: Field, field: {resources: [{apiGroups: [""], resources: [pods]}], paths: [a]}}]',
+          ),
+        },
+      }),
+    ).rejects.toThrow('what should be JSON cannot be read');
+  });
+});

@@ -5,6 +5,7 @@ import {createMasker} from '../../core/mask/createmasker.ts';
 import type {MaskMediaType} from '../../core/mask/masker.ts';
 import {filter} from './filter.ts';
 import {defaultPlan, planOfPolicies} from './plan.ts';
+import {report} from './report.ts';
 
 /** What the command reads and where it writes, so that a test can stand in for the process. */
 export interface MaskStreams {
@@ -32,6 +33,7 @@ function processStreams(): MaskStreams {
 interface MaskOptions {
   readonly policy?: string;
   readonly mediaType: MaskMediaType;
+  readonly report: boolean;
 }
 
 /** `lockkeeper mask`. */
@@ -47,6 +49,11 @@ export function maskCommand(streams: () => MaskStreams = processStreams): Comman
         .choices(['json', 'text'])
         .default('text'),
     )
+    .option(
+      '--report',
+      'write what would be masked instead, as lines of JSON: offset, length, detector and brand',
+      false,
+    )
     .addHelpText(
       'after',
       '\nFor example: kubectl get pods -o json | lockkeeper mask --media-type json\n' +
@@ -55,13 +62,13 @@ export function maskCommand(streams: () => MaskStreams = processStreams): Comman
     .action(async (options: MaskOptions) => mask(options, streams()));
 }
 
-async function mask({policy, mediaType}: MaskOptions, streams: MaskStreams): Promise<void> {
+async function mask({policy, mediaType, report: isReport}: MaskOptions, streams: MaskStreams): Promise<void> {
   const {source, target, readText, exitCode} = streams;
   const plan = policy === undefined ? defaultPlan() : planOfPolicies(policy, await readText(policy));
   // Whether JSON holds Secrets is not known here, so base64 is looked into wherever it stands.
-  const masker = createMasker({mediaType, plan, base64: mediaType === 'json'});
+  const options = {mediaType, plan, base64: mediaType === 'json'};
   try {
-    await filter(source, masker, target);
+    await (isReport ? report(source, target, options) : filter(source, createMasker(options), target));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
     exitCode(brokenPipe);

@@ -50,6 +50,16 @@ beforeAll(async () => {
           },
         ],
       },
+      codes: {
+        subjects: everybody,
+        masking: [
+          {
+            name: 'codes',
+            detector: 'CardVerificationCode',
+            exemptions: [{resources: [core('configmaps')], fields: ['data.example']}],
+          },
+        ],
+      },
       unexpected: {
         subjects: everybody,
         masking: [
@@ -148,6 +158,19 @@ test('a namespace that is exempt is left alone, but not in a list over all names
   expect(all.text).not.toContain('tok_abcd1234');
 });
 
+test('a member that is exempt is left alone, and what is masked in others is on record by their names', async () => {
+  const codes = configMap('codes', {example: `cvv=123 ${card}`, code: 'cvv=123', [card]: `with ${card}`});
+  await stack.cluster.mustKubectl(['create', '-f', '-'], {input: JSON.stringify(codes)});
+  const {headers, text} = await stack.agent.call(`${configMaps}/codes`);
+  expect(JSON.parse(text).data).toEqual({example: `cvv=123 ${masked}`, code: 'cvv=***', [masked]: `with ${masked}`});
+  const annotations = await recordOf(headers['audit-id'] as string);
+  expect(JSON.parse(annotations['lockkeeper.dev/masked'] ?? '')).toEqual({PAN: 3, CardVerificationCode: 1});
+  expect(JSON.parse(annotations['lockkeeper.dev/masked-fields'] ?? '')).toEqual({
+    PAN: {data: 1, example: 1, [masked]: 1},
+    CardVerificationCode: {code: 1},
+  });
+});
+
 describe('a card number where policy expects none', () => {
   test('is told of in the record, by a metric and in the log of the proxy', async () => {
     const {headers} = await stack.agent.call(`${configMaps}/app`);
@@ -157,6 +180,7 @@ describe('a card number where policy expects none', () => {
       namespace,
       name: 'app',
       count: 2,
+      fields: ['text'],
     });
     expect(JSON.parse(found['lockkeeper.dev/masked'] ?? '')).toEqual({PAN: 2, Regex: 3, Field: 4});
     const metrics = await (await fetch(`http://127.0.0.1:${stack.environment.gatewayMetricsPort}/metrics`)).text();
