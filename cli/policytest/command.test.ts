@@ -22,7 +22,7 @@ spec:
       operations: [{verbs: [create], apiGroups: [""], resources: [pods]}]
       conditions: [{name: costly, expression: "object.spec.replicas > 3 || now > timestamp('2030-01-01T00:00:00Z')"}]
       approval: {approvers: {groups: [oncall]}}
-  masking: [{name: cards, detector: PAN}]
+  masking: [{name: cards, detector: PAN, exemptions: [{fields: [metadata.annotations.trace]}]}]
 `;
 
 /** A file of tests with these cases. */
@@ -130,6 +130,11 @@ describe('what passes', () => {
 
   test.each([
     ['JSON', '{card: 4111111111111111, n: 2}', '{card: "**********1111", n: 2}'],
+    [
+      'members that are exempt',
+      '{metadata: {annotations: {trace: "4111111111111111", card: "4111111111111111"}}}',
+      '{metadata: {annotations: {trace: "4111111111111111", card: "************1111"}}}',
+    ],
     ['a number of 19 digits', '{n: 4000000000000000006}', '{n: "*************0006"}'],
     ['JSON as text', '\'{"card": "4111111111111111"}\'', '\'{"card": "************1111"}\''],
   ])('the masked answer: %s', async (_, body, masked) => {
