@@ -7,6 +7,7 @@ import type {MaskMediaType} from './masker.ts';
 import type {MaskPlan} from './plan.ts';
 
 const pan = '4111111111111111';
+const masked = '************1111';
 const token = 'tok_1';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const everything = planOf(
@@ -122,6 +123,19 @@ describe('a name is found', () => {
       expect(counted(cards, far, within)).toEqual({values: {PAN: 1}, fields: {}});
     }
   });
+});
+
+test('names are those of one stream, also where something was found at the very end of the one before', () => {
+  const masker = createMasker({mediaType: 'json', plan: cards});
+  masker.push(Buffer.from(`{"a":"${pan}"} ${pan}`), () => {});
+  masker.end(() => {});
+  expect(maskedFields(masker.counts)).toEqual({PAN: {a: 1}});
+  masker.push(Buffer.from('{"411'), () => {});
+  masker.push(Buffer.from(`${pan.slice(3)}":["${pan}"]}`), () => {});
+  masker.end(() => {});
+  expect(maskedFields(masker.counts)).toEqual({PAN: {[masked]: 1}});
+  masker.end(() => {});
+  expect(maskedFields(masker.counts)).toEqual({});
 });
 
 test('no more than 32 names are counted', () => {

@@ -47,6 +47,7 @@ export class StreamView implements Stage {
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
     if (this.#hasEnded) this.#reset();
     this.#chunk = chunk;
+    this.#isKept = false;
     // Before it is passed on, as then it is changed.
     const longString = this.#longStringAtEnd();
     const pastEnd = this.#keep(chunk);
@@ -56,7 +57,6 @@ export class StreamView implements Stage {
     this.#position.rebase(chunk.length);
     this.#offset += chunk.length;
     this.#chunk = NO_BYTES;
-    this.#isKept = false;
     if (this.#copy.length > COPY_BYTES) this.#copy = NO_BYTES;
   }
 
@@ -66,6 +66,8 @@ export class StreamView implements Stage {
   end(): void {
     if (this.#hasEnded) this.#reset();
     this.#hasEnded = true;
+    // Maskers wait in large numbers for the next stream.
+    this.#copy = NO_BYTES;
   }
 
   /** What is asked about from here on is what came in, whatever becomes of the chunk. */
