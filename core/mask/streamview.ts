@@ -6,6 +6,9 @@ import type {Stage} from './stagedmasker.ts';
 /** So that what is asked about can also be held back: it is never behind the chunk by more than the reach. */
 const PAST_BYTES = 2 * REACH_BYTES;
 
+/** Of the memory for it, so that it is moved up but once for each so many bytes. */
+const MOST_BYTES = 4 * PAST_BYTES;
+
 /** Memory above this is not kept. */
 const COPY_BYTES = 128 * 1024;
 
@@ -136,7 +139,7 @@ export class StreamView implements Stage {
   /** Adds the end of the chunk to the past. Gives where that ends. */
   #keep(chunk: Buffer): number {
     const bytes = Math.min(chunk.length, PAST_BYTES);
-    if (this.#past.length === 0) this.#past = Buffer.alloc(4 * PAST_BYTES);
+    this.#makeRoom(this.#pastEnd + bytes);
     if (this.#pastEnd + bytes > this.#past.length) {
       const kept = Math.min(this.#pastEnd, PAST_BYTES);
       this.#past.copyWithin(0, this.#pastEnd - kept, this.#pastEnd);
@@ -144,6 +147,14 @@ export class StreamView implements Stage {
     }
     chunk.copy(this.#past, this.#pastEnd, chunk.length - bytes);
     return this.#pastEnd + bytes;
+  }
+
+  /** Thousands of watches are open on which little passes: each has as much memory as it needs. */
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#past.length || this.#past.length === MOST_BYTES) return;
+    const larger = Buffer.alloc(Math.min(2 ** Math.ceil(Math.log2(bytes)), MOST_BYTES));
+    this.#past.copy(larger, 0, 0, this.#pastEnd);
+    this.#past = larger;
   }
 
   #reset(): void {
