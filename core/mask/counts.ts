@@ -4,6 +4,11 @@ const detectors = ['PAN', 'TrackData', 'CardVerificationCode', 'Regex', 'Field']
 
 type DetectorName = (typeof detectors)[number];
 
+/** Of a stream in which nothing was found. */
+export const nothingMasked: Readonly<MaskCounts> = Object.freeze({PAN: 0});
+
+const none = Object.freeze({});
+
 /** What was masked, by detector; those that masked nothing are left out. */
 export type MaskedValues = Readonly<Partial<Record<DetectorName, number>>>;
 
@@ -11,6 +16,7 @@ export type MaskedValues = Readonly<Partial<Record<DetectorName, number>>>;
 export type MaskedFields = Readonly<Partial<Record<DetectorName, Readonly<Record<string, number>>>>>;
 
 export function maskedValues(counts: Readonly<MaskCounts>): MaskedValues {
+  if (counts === nothingMasked) return none;
   const values: Partial<Record<DetectorName, number>> = {};
   for (const detector of detectors) {
     const count = counts[detector] ?? 0;
@@ -19,17 +25,20 @@ export function maskedValues(counts: Readonly<MaskCounts>): MaskedValues {
   return values;
 }
 
-export function maskedFields({fields = {}}: Readonly<MaskCounts>): MaskedFields {
+export function maskedFields(counts: Readonly<MaskCounts>): MaskedFields {
+  if (counts === nothingMasked) return none;
+  const {fields = {}} = counts;
   const named: Partial<Record<DetectorName, Readonly<Record<string, number>>>> = {};
   for (const detector of detectors) {
-    const counts = fields[detector];
-    if (counts !== undefined && counts.size > 0) named[detector] = Object.fromEntries(counts);
+    const byName = fields[detector];
+    if (byName !== undefined && byName.size > 0) named[detector] = Object.fromEntries(byName);
   }
   return named;
 }
 
 /** @returns a copy that stays as it is while a masker goes on */
-export function sumOf(all: Iterable<Readonly<MaskCounts>>): Readonly<MaskCounts> {
+export function sumOf(all: readonly Readonly<MaskCounts>[]): Readonly<MaskCounts> {
+  if (all.every((counts) => counts === nothingMasked)) return nothingMasked;
   const sum: MaskCounts = {PAN: 0};
   const fields: Partial<Record<DetectorName, Map<string, number>>> = {};
   for (const counts of all) {
@@ -49,7 +58,9 @@ function addedTo(sum: Map<string, number>, counts: ReadonlyMap<string, number>):
 
 /** How many values were masked, whatever they were. */
 export function foundIn(counts: Readonly<MaskCounts>): number {
-  return detectors.reduce((sum, detector) => sum + (counts[detector] ?? 0), 0);
+  let found = 0;
+  for (const detector of detectors) found += counts[detector] ?? 0;
+  return found;
 }
 
 /** The sum of what several maskers count, at any time; what none counts is left out. */

@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto';
 import type {UnexpectedPAN} from '../../core/audit/event.ts';
-import {maskedFields, maskedValues, sumOf} from '../../core/mask/counts.ts';
+import {maskedFields, maskedValues, nothingMasked} from '../../core/mask/counts.ts';
 import {CallRecord, type RecorderDependencies} from '../audit/recorder.ts';
 import {breakOff, ClientGone} from '../forward/relay.ts';
 import type {Metrics} from '../serve/metrics.ts';
@@ -55,7 +55,7 @@ export function withAudit(deps: AuditDependencies, next: Next<void>): Serve {
     const code = outcome === 'ClientGone' && !call.answered ? clientGoneCode : call.statusCode;
     const unexpected = unexpectedPAN(call);
     if (unexpected !== undefined) deps.onUnexpectedPAN(record.auditID, unexpected);
-    const masked = maskedValues(sumOf(call.masked.map(({counts}) => counts)));
+    const masked = maskedValues(call.maskedCounts());
     metrics.finished(call.verb, code, outcome, (recorder.now() - receivedAtMicroseconds) / 1e6, masked);
   };
 
@@ -108,15 +108,15 @@ function findings(call: Call) {
   const panUnexpected = unexpectedPAN(call);
   return {
     ...(panUnexpected !== undefined && {panUnexpected}),
-    ...(call.masked.length > 0 && maskedIn(call)),
+    ...maskedIn(call),
     ...(responseObject !== undefined && {responseObject}),
     ...(sealed !== undefined && {recording: sealed}),
   };
 }
 
-function maskedIn({masked}: Call) {
-  const counts = sumOf(masked.map((each) => each.counts));
-  return {masked: maskedValues(counts), maskedFields: maskedFields(counts)};
+function maskedIn(call: Call) {
+  const counts = call.maskedCounts();
+  return counts === nothingMasked ? undefined : {masked: maskedValues(counts), maskedFields: maskedFields(counts)};
 }
 
 function causeOf({cause}: Refusal): string | undefined {

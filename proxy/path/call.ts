@@ -2,6 +2,7 @@ import type {IncomingMessage, ServerResponse} from 'node:http';
 import type {ServerHttp2Stream} from 'node:http2';
 import {type AuditedApproval, auditApproved, auditDecision} from '../../core/audit/decision.ts';
 import type {SealedRecording} from '../../core/audit/event.ts';
+import {sumOf} from '../../core/mask/counts.ts';
 import type {MaskCounts} from '../../core/mask/masker.ts';
 import type {Decision} from '../../core/policy/decision.ts';
 import type {Operation} from '../../core/request/operation.ts';
@@ -73,6 +74,11 @@ export class Call {
   /** What the agent got. */
   get statusCode(): number {
     return this.upgraded ? 101 : this.response.statusCode;
+  }
+
+  /** All that was masked so far. */
+  maskedCounts(): Readonly<MaskCounts> {
+    return sumOf(this.masked.map(({counts}) => counts));
   }
 
   /** What the record says of the decision; of a call that never came that far, why it was refused. */

@@ -1,4 +1,4 @@
-import {since, sumOf} from '../../core/mask/counts.ts';
+import {foundIn, nothingMasked, since, sumOf} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import type {MaskCounts, Masker, MaskMediaType} from '../../core/mask/masker.ts';
 import type {MaskPlan} from '../../core/mask/plan.ts';
@@ -15,7 +15,7 @@ const kindsAtMost = 256;
  * more to make and collect than masking a small response does.
  */
 export class Maskers {
-  readonly #idle = new Map<string, Masker[]>();
+  readonly #idle = new Map<string, Kept[]>();
 
   /** @param base64 also look into words of base64, as the values of Secrets are */
   take(mediaType: MaskMediaType, plan: MaskPlan, base64: boolean): ResponseMasker {
@@ -26,41 +26,54 @@ export class Maskers {
       idle = [];
       this.#idle.set(kind, idle);
     }
-    return new ResponseMasker(idle.pop() ?? createMasker({mediaType, plan, base64}), idle);
+    return new ResponseMasker(idle.pop() ?? keep(createMasker({mediaType, plan, base64})), idle);
   }
+}
+
+/** A masker, whose counts go on from stream to stream, and what they were when the last one had ended. */
+interface Kept {
+  readonly masker: Masker;
+  readonly before: Readonly<MaskCounts>;
+  readonly foundBefore: number;
+}
+
+function keep(masker: Masker): Kept {
+  return {masker, before: sumOf([masker.counts]), foundBefore: foundIn(masker.counts)};
 }
 
 /** A masker for one response. */
 export class ResponseMasker implements BodyReader, MaskedSoFar {
-  readonly #idle: Masker[];
-  #masker: Masker | undefined;
-  readonly #before: Readonly<MaskCounts>;
-  #total: Readonly<MaskCounts> = {PAN: 0};
+  readonly #idle: Kept[];
+  #kept: Kept | undefined;
+  #total = nothingMasked;
   /** Until then the names are those of the stream before. */
   #hasBegun = false;
 
-  constructor(masker: Masker, idle: Masker[]) {
-    this.#masker = masker;
+  constructor(kept: Kept, idle: Kept[]) {
+    this.#kept = kept;
     this.#idle = idle;
-    this.#before = sumOf([masker.counts]);
   }
 
   get counts(): Readonly<MaskCounts> {
-    if (this.#masker === undefined || !this.#hasBegun) return this.#total;
-    return since(this.#before, this.#masker.counts);
+    return this.#kept === undefined || !this.#hasBegun ? this.#total : found(this.#kept);
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
     this.#hasBegun = true;
-    this.#masker?.push(chunk, emit);
+    this.#kept?.masker.push(chunk, emit);
   }
 
   end(emit: (bytes: Buffer) => void): void {
-    const masker = this.#masker;
-    if (masker === undefined) return;
-    masker.end(emit);
-    this.#total = since(this.#before, masker.counts);
-    this.#masker = undefined;
-    if (this.#idle.length < idleAtMost) this.#idle.push(masker);
+    const kept = this.#kept;
+    if (kept === undefined) return;
+    kept.masker.end(emit);
+    this.#total = found(kept);
+    this.#kept = undefined;
+    if (this.#idle.length < idleAtMost) this.#idle.push(this.#total === nothingMasked ? kept : keep(kept.masker));
   }
+}
+
+/** What was masked in this stream, which mostly is nothing and then costs nothing. */
+function found({masker, before, foundBefore}: Kept): Readonly<MaskCounts> {
+  return foundIn(masker.counts) === foundBefore ? nothingMasked : since(before, masker.counts);
 }
