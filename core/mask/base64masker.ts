@@ -1,12 +1,14 @@
-import {byteSet} from './bytes.ts';
+import {ALPHABET, firstCharacterOf, nextWord, wordEnd} from './base64word.ts';
+import {BinaryData} from './binarydata.ts';
+import {BACKSLASH, byteSet, hexValue} from './bytes.ts';
 import {CardMasker, type CardMaskerOptions} from './cardmasker.ts';
-import {foundIn, unitedCounts} from './counts.ts';
-import {type FindingLog, logOfEncoded} from './findinglog.ts';
+import {foundIn, laterCounts, unitedCounts} from './counts.ts';
+import {type FindingLog, logOfEncoded, logOfWhole} from './findinglog.ts';
+import {isGzip} from './gzip.ts';
+import {GzipMasker} from './gzipmasker.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {StreamWindow} from './window.ts';
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const IN_WORD = byteSet(ALPHABET);
 const SEXTETS = new Uint8Array(256);
 for (const [sextet, character] of [...ALPHABET].entries()) SEXTETS[character.charCodeAt(0)] = sextet;
 
@@ -19,54 +21,114 @@ const SHORTEST_CODE_WORD_CHARACTERS = 10;
 /** Three asterisks. */
 const HIDDEN_GROUP = Buffer.from(Buffer.from('***').toString('base64'));
 
+const LOWER_U = 0x75;
+const ESCAPE_LETTER = byteSet('bfnrt');
+
 const NO_BYTES = Buffer.alloc(0);
 
 /** Characters decoded at once. */
 const BLOCK_CHARACTERS = 16 * 1024;
 
 /**
- * Masks PANs inside base64 (RFC 4648 section 4): every word of its alphabet is decoded as it streams by, masked as
- * text, and where that changes a byte the characters that encode it are changed. So it finds the values of a Secret,
- * and the same in the copy of the Secret that kubectl keeps in an annotation as JSON in a string. All bytes, those of
- * the words included, then go to the next masker as they are.
+ * Characters of a word that is gzip, which is held until it ends. The API server takes Secrets and ConfigMaps of 1 MiB,
+ * which are 1.4 MiB in base64.
+ */
+export const GZIP_MAXIMUM_CHARACTERS = 2 * 1024 * 1024;
+
+/** Held besides: what is undecided of a word that is text, and of a word within it. */
+const TEXT_MAXIMUM_CHARACTERS = 8 * 1024;
+
+export interface Base64Place {
+  /** Of JSON: in all of it, or in `binaryData` alone. */
+  readonly words: 'all' | 'binaryData';
+  /** How often base64 may lie over base64, this one included. */
+  readonly layers: number;
+  /** Whether gzip in it is unpacked. */
+  readonly gzip: boolean;
+}
+
+/** What is in words of base64; told apart by their first three bytes. */
+type WordKind = 'unknown' | 'text' | 'gzip';
+
+/**
+ * Masks what cards have inside base64 (RFC 4648 section 4): every word of its alphabet is decoded as it streams by,
+ * masked as text, and where that changes a byte the characters that encode it are changed. So it finds the values of a
+ * Secret, and the same in the copy of the Secret that kubectl keeps in an annotation as JSON in a string. In the decoded
+ * text words of base64 are decoded once more. All bytes, those of the words included, then go to the next masker as they
+ * are.
+ *
+ * A word that is gzip is held until it ends, unpacked, and packed again to the same length where something is found in
+ * it. Where that cannot be done it is hidden whole, as base64 of asterisks.
  */
 export class Base64Masker implements Masker {
   readonly counts: Readonly<MaskCounts>;
-  readonly #next: Masker;
+  readonly #next: CardMasker;
   readonly #mediaType: MaskMediaType;
-  readonly #window = new StreamWindow();
-  readonly #decoded: CardMasker;
+  readonly #options: CardMaskerOptions;
+  readonly #place: Base64Place;
+  readonly #log: FindingLog | undefined;
+  readonly #window: StreamWindow;
+  readonly #gzipMaximumCharacters: number;
+  readonly #binaryData: BinaryData | undefined;
   readonly #shortestWord: number;
-  readonly #block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
+  readonly #gzip: GzipMasker;
+  /** These are made for the first word. */
+  #decoded: CardMasker | Base64Masker | undefined;
+  #block = NO_BYTES;
   /** Where the word starts that is being decoded. */
   #wordStart: number | undefined;
+  #wordKind: WordKind = 'unknown';
   /** Bytes of that word that are decoded, and how many of them have come back masked. */
   #bytesDecoded = 0;
   #bytesMasked = 0;
-  #foundBefore = 0;
+  #changesBefore = 0;
   /** Characters before this index are out, though the bytes that they encode in part may have to be hidden yet. */
   #releasedTo = 0;
   /** Whether the word was flushed, so that digits may be hidden that are not counted. */
   #flushed = false;
-  /** Whether the rest of the word is hidden, as it was flushed where its digits are. */
+  /** Whether the rest of the word is hidden, as it was flushed where its digits are, or is gzip that cannot be masked. */
   #hidden = false;
+  /** Words that are hidden although nothing is known to be found in them. */
+  #wordsHidden = 0;
 
   /** @param mediaType as in `next` */
-  constructor(next: Masker, mediaType: MaskMediaType, options: CardMaskerOptions, log?: FindingLog) {
+  constructor(
+    next: CardMasker,
+    mediaType: MaskMediaType,
+    options: CardMaskerOptions,
+    place: Base64Place,
+    log?: FindingLog,
+  ) {
     this.#next = next;
     this.#mediaType = mediaType;
-    const decoded = new CardMasker(
-      'text',
-      options,
-      log && logOfEncoded(log, (start, end) => this.#placeOf(start, end)),
-    );
+    this.#options = options;
+    this.#place = place;
+    this.#log = log;
+    // A word in a word has as many fewer characters.
+    this.#gzipMaximumCharacters = place.layers > 1 ? GZIP_MAXIMUM_CHARACTERS : (GZIP_MAXIMUM_CHARACTERS / 4) * 3;
+    this.#window = new StreamWindow(this.#gzipMaximumCharacters + TEXT_MAXIMUM_CHARACTERS);
+    this.#binaryData = place.words === 'binaryData' ? new BinaryData(this.#window) : undefined;
     this.#shortestWord = options.codes ? SHORTEST_CODE_WORD_CHARACTERS : SHORTEST_WORD_CHARACTERS;
-    this.#decoded = decoded;
-    this.counts = unitedCounts(next.counts, decoded.counts);
+    this.#gzip = new GzipMasker((mediaType, log) => {
+      const cards = new CardMasker(mediaType, options, log);
+      return new Base64Masker(cards, mediaType, options, {words: 'all', layers: 1, gzip: false}, log);
+    });
+    const decoded = laterCounts(() => this.#decoded?.counts);
+    this.counts = unitedCounts(next.counts, decoded, this.#gzip.counts);
   }
 
   get heldBytes(): number {
     return this.#window.bytesHeld + this.#next.heldBytes;
+  }
+
+  /** Whether what comes next is hidden though nothing is known to be found, after a flush. */
+  get hidesNext(): boolean {
+    return this.#hidden || this.#next.hidesNext;
+  }
+
+  /** Grows with every change of a byte. */
+  get changes(): number {
+    return foundIn(this.counts) + this.#wordsHidden + this.#gzip.valuesHidden;
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
@@ -75,7 +137,8 @@ export class Base64Masker implements Masker {
 
   /**
    * A word that is released where digits of its bytes are being hidden is hidden from there to its end, uncounted: the
-   * characters of a byte that is out in part cannot be decoded any more when the other part is hidden.
+   * characters of a byte that is out in part cannot be decoded any more when the other part is hidden. A word that is
+   * gzip is hidden from where it begins, as its end decides about all of it.
    */
   flush(emit: (bytes: Buffer) => void): void {
     if (this.#mediaType === 'json') return;
@@ -86,18 +149,18 @@ export class Base64Masker implements Masker {
   end(emit: (bytes: Buffer) => void): void {
     this.#advance(NO_BYTES, true, emit);
     this.#window.reset();
+    this.#binaryData?.reset();
     this.#next.end(emit);
   }
 
   #flushWord(emit: (bytes: Buffer) => void): void {
     this.#window.open(NO_BYTES);
     this.#flushed = true;
-    this.#decoded.flush((masked) => this.#encode(masked));
+    this.#decoded?.flush((masked) => this.#encode(masked));
     const releasedTo = this.#releasedTo;
     this.#releasedTo = 0;
-    if (this.#decoded.hidesNext) {
-      this.#hidden = true;
-      this.#hide(Math.max((this.#wordStart ?? 0) + firstCharacterOf(this.#bytesMasked), releasedTo), 0);
+    if (this.#wordKind === 'gzip' || this.#decoded?.hidesNext === true) {
+      this.#hideWord(Math.max((this.#wordStart ?? 0) + firstCharacterOf(this.#bytesMasked), releasedTo), 0);
     }
     this.#window.close(0, (ready) => this.#next.push(ready, emit));
   }
@@ -114,33 +177,107 @@ export class Base64Masker implements Masker {
   }
 
   #scan(chunk: Buffer, final: boolean): void {
-    let at = 0;
-    while (at < chunk.length || final) {
-      const start = this.#wordStart ?? nextWord(chunk, at, this.#shortestWord);
-      const end = wordEnd(chunk, Math.max(start, at), chunk.length);
+    const places = this.#binaryData;
+    if (places === undefined) {
+      this.#scanWords(chunk, 0, chunk.length, final);
+      return;
+    }
+    for (let at = 0; at < chunk.length; ) {
+      const from = places.enter(chunk, at);
+      at = places.leave(chunk, from);
+      if (from < at || this.#wordStart !== undefined) this.#scanWords(chunk, from, at, false);
+    }
+    if (final) this.#scanWords(chunk, chunk.length, chunk.length, true);
+  }
+
+  /** A word that reaches `to` goes on if the chunk ends there and is not the last. */
+  #scanWords(chunk: Buffer, from: number, to: number, final: boolean): void {
+    let at = from;
+    while (at < to || final || this.#wordStart !== undefined) {
+      const start = this.#wordStart ?? nextWord(chunk, at, to, this.#shortestWord);
+      const end = wordEnd(chunk, Math.max(start, at), to);
       if (this.#hidden) this.#hide(at, end);
-      else if (this.#wordStart !== undefined || start < end) this.#decodeWord(start, end);
+      else if (this.#wordStart !== undefined || start < end) this.#readWord(start, end);
       if (end === chunk.length && !final) return;
-      this.#endWord(start, end);
-      if (end === chunk.length) return;
+      this.#endWord(end);
+      if (end === to) return;
       at = end;
     }
   }
 
-  /** Decodes what is new of the word, as far as it is complete groups of four characters. */
-  #decodeWord(start: number, end: number): void {
+  /** Takes what is new of the word. */
+  #readWord(from: number, end: number): void {
     if (this.#wordStart === undefined) {
-      this.#wordStart = start;
+      this.#wordStart = from;
+      this.#wordKind = 'unknown';
       this.#bytesDecoded = 0;
       this.#bytesMasked = 0;
       this.#flushed = false;
-      this.#foundBefore = foundIn(this.#decoded.counts);
     }
+    if (this.#wordKind === 'unknown') this.#beginWord(this.#wordStart, end);
+    const start = this.#wordStart;
+    if (this.#wordKind === 'text') this.#decodeWord(start, end);
+    else if (this.#wordKind === 'gzip' && (end - start > this.#gzipMaximumCharacters || this.#releasedTo > start)) {
+      this.#hideWord(Math.max(start, this.#releasedTo), end);
+    }
+  }
+
+  #beginWord(from: number, end: number): void {
+    const start = from + this.#escapeLetters(from, end);
+    if (start + 4 > end) return;
+    this.#wordStart = start;
+    if (this.#block.length === 0) this.#block = Buffer.alloc((BLOCK_CHARACTERS / 4) * 3);
+    this.#block.writeUIntBE(this.#groupAt(start), 0, 3);
+    // What is left alone needs not be held: nothing will be hidden in it.
+    this.#wordKind = this.#place.gzip && isGzip(this.#block) && !this.#isExempt(start) ? 'gzip' : 'text';
+    this.#decoded ??= this.#newDecoded();
+    this.#changesBefore = this.#decoded.changes;
+  }
+
+  /** How many of the characters belong to an escape that stands before the word, as that of a line break in JSON. */
+  #escapeLetters(from: number, end: number): number {
+    const window = this.#window;
+    if (window.byteAt(from - 1) !== BACKSLASH) return 0;
+    if (window.byteAt(from) !== LOWER_U) return ESCAPE_LETTER[window.byteAt(from)] as number;
+    const hexEnd = from + 5;
+    for (let at = from + 1; at < Math.min(hexEnd, end); at++) if (hexValue(window.byteAt(at)) < 0) return 0;
+    return hexEnd - from;
+  }
+
+  #newDecoded(): CardMasker | Base64Masker {
+    const log = this.#log && logOfEncoded(this.#log, (start, end) => this.#placeOf(start, end));
+    const cards = new CardMasker('text', this.#options, log);
+    const layers = this.#place.layers - 1;
+    if (layers === 0) return cards;
+    return new Base64Masker(cards, 'text', this.#options, {words: 'all', layers, gzip: this.#place.gzip}, log);
+  }
+
+  /** Whether all that is looked for is left alone in the member that this stands in. */
+  #isExempt(at: number): boolean {
+    const log = this.#log;
+    if (log === undefined) return false;
+    const {pan, tracks, codes} = this.#options;
+    const start = this.#window.offset + at;
+    return (
+      (!pan || log.leaves('PAN', start)) &&
+      (!tracks || log.leaves('TrackData', start)) &&
+      (!codes || log.leaves('CardVerificationCode', start))
+    );
+  }
+
+  /** Where in the stream the bytes [start, end) of the word are encoded. */
+  #placeOf(start: number, end: number): [number, number] {
+    const word = this.#window.offset + (this.#wordStart ?? 0);
+    const last = end - 1;
+    return [word + firstCharacterOf(start) + (start % 3), word + firstCharacterOf(last) + (last % 3) + 2];
+  }
+
+  /** Decodes what is new of the word, as far as it is complete groups of four characters. */
+  #decodeWord(start: number, end: number): void {
     const {chunk} = this.#window;
     let at = start + firstCharacterOf(this.#bytesDecoded);
     for (; at < 0 && at + 4 <= end; at += 4) {
-      const group = this.#groupAt(at);
-      this.#maskDecoded(this.#block.writeUIntBE(group, 0, 3));
+      this.#maskDecoded(this.#block.writeUIntBE(this.#groupAt(at), 0, 3));
     }
     while (at + 4 <= end) {
       const to = Math.min(at + BLOCK_CHARACTERS, end - ((end - at) % 4));
@@ -150,41 +287,64 @@ export class Base64Masker implements Masker {
   }
 
   /** The word, if one is being decoded, ends before `end`. */
-  #endWord(start: number, end: number): void {
-    if (this.#wordStart === undefined) return;
-    if (this.#hidden) {
-      this.#decoded.end(() => {});
-      this.#hidden = false;
-      this.#wordStart = undefined;
-      return;
-    }
+  #endWord(end: number): void {
+    const start = this.#wordStart;
+    if (start === undefined) return;
+    if (this.#hidden) this.#decoded?.end(() => {});
+    else if (this.#wordKind === 'gzip') this.#endGzip(start, end);
+    else if (this.#wordKind === 'text') this.#endText(start, end);
+    this.#hidden = false;
+    this.#wordStart = undefined;
+  }
+
+  #endText(start: number, end: number): void {
     const at = start + firstCharacterOf(this.#bytesDecoded);
     const group = this.#groupAt(at);
     this.#block[0] = group >> 16;
     this.#block[1] = group >> 8;
     // Two characters left encode one byte, three encode two; one alone encodes none.
     this.#maskDecoded(Math.max(end - at - 1, 0));
-    this.#decoded.end((masked) => this.#encode(masked));
-    this.#wordStart = undefined;
+    this.#decoded?.end((masked) => this.#encode(masked));
+  }
+
+  #endGzip(start: number, end: number): void {
+    const word = this.#window.copyOf(start, end).toString('latin1');
+    const {offset} = this.#window;
+    const log = this.#log && logOfWhole(this.#log, offset + start, offset + end);
+    const masked = this.#gzip.mask(Buffer.from(word, 'base64'), log);
+    // One character alone, behind the last group, encodes none.
+    if (masked !== undefined) this.#window.write(start, encodedIn(masked, word.length));
   }
 
   #maskDecoded(bytes: number): void {
     if (bytes === 0) return;
     this.#bytesDecoded += bytes;
-    this.#decoded.push(this.#block.subarray(0, bytes), (masked) => this.#encode(masked));
+    this.#decoded?.push(this.#block.subarray(0, bytes), (masked) => this.#encode(masked));
   }
 
   /** Takes back the next decoded bytes, and changes the characters of those that were masked. */
   #encode(masked: Buffer): void {
-    if (this.#flushed || foundIn(this.#decoded.counts) > this.#foundBefore) {
-      for (const [index, byte] of masked.entries()) this.#encodeByte(this.#bytesMasked + index, byte);
+    const decoded = this.#decoded;
+    if (decoded === undefined || (!this.#flushed && decoded.changes === this.#changesBefore)) {
+      this.#bytesMasked += masked.length;
+      return;
     }
-    this.#bytesMasked += masked.length;
+    const start = this.#wordStart ?? 0;
+    let index = 0;
+    while (index < masked.length) {
+      const at = start + firstCharacterOf(this.#bytesMasked);
+      const groups = Math.floor((masked.length - index) / 3);
+      if (this.#bytesMasked % 3 === 0 && groups > 0 && at >= this.#releasedTo) {
+        const bytes = masked.subarray(index, index + 3 * groups);
+        this.#window.write(at, encodedIn(bytes, 4 * groups));
+        this.#bytesMasked += bytes.length;
+        index += bytes.length;
+      } else this.#encodeByte(at, this.#bytesMasked++ % 3, masked[index++] as number);
+    }
   }
 
-  #encodeByte(index: number, byte: number): void {
-    const at = (this.#wordStart ?? 0) + firstCharacterOf(index);
-    const place = index % 3;
+  /** @param at where the group starts @param place of the byte in it */
+  #encodeByte(at: number, place: number, byte: number): void {
     const shift = 16 - 8 * place;
     const group = this.#groupAt(at);
     if (((group >> shift) & 0xff) === byte) return;
@@ -196,6 +356,13 @@ export class Base64Masker implements Masker {
     }
   }
 
+  /** Hides [from, to) of the word and all that comes of it. */
+  #hideWord(from: number, to: number): void {
+    this.#hidden = true;
+    this.#wordsHidden++;
+    this.#hide(from, to);
+  }
+
   /** Hides the characters of [from, to) of the word, whatever they encode. */
   #hide(from: number, to: number): void {
     for (let at = from; at < to; at++) {
@@ -204,44 +371,19 @@ export class Base64Masker implements Masker {
     }
   }
 
-  /** Where in the stream the bytes [start, end) of the word are encoded. */
-  #placeOf(start: number, end: number): [number, number] {
-    const word = this.#window.offset + (this.#wordStart ?? 0);
-    const last = end - 1;
-    return [word + firstCharacterOf(start) + (start % 3), word + firstCharacterOf(last) + (last % 3) + 2];
-  }
-
   #groupAt(at: number): number {
-    const window = this.#window;
-    const [first, second, third, fourth] = [0, 1, 2, 3].map((index) => SEXTETS[window.byteAt(at + index)] as number);
-    return ((first as number) << 18) | ((second as number) << 12) | ((third as number) << 6) | (fourth as number);
+    let group = 0;
+    for (let index = at; index < at + 4; index++) {
+      group = (group << 6) | (SEXTETS[this.#window.byteAt(index)] as number);
+    }
+    return group;
   }
 }
 
-/** The first of the four characters that encode the byte. */
-function firstCharacterOf(byteIndex: number): number {
-  return Math.floor(byteIndex / 3) * 4;
-}
-
-/** Where the next word starts that is long enough or reaches the end of the chunk, the end if there is none. */
-function nextWord(chunk: Buffer, from: number, shortest: number): number {
-  let clear = from;
-  for (;;) {
-    const probe = Math.min(clear + shortest, chunk.length) - 1;
-    let start = probe + 1;
-    while (start > clear && IN_WORD[chunk[start - 1] as number] === 1) start--;
-    if (probe === chunk.length - 1) return start;
-    if (start <= probe) {
-      const end = wordEnd(chunk, probe, Math.min(start + shortest, chunk.length));
-      if (end === chunk.length || end - start >= shortest) return start;
-      clear = end;
-    } else clear = probe + 1;
-  }
-}
-
-/** The end of the word that `from` stands in, or `limit` if it goes on. */
-function wordEnd(chunk: Buffer, from: number, limit: number): number {
-  let end = from;
-  while (end < limit && IN_WORD[chunk[end] as number] === 1) end++;
-  return end;
+/** The characters that encode these bytes, no more than `length`, without padding. */
+function encodedIn(bytes: Buffer, length: number): Buffer {
+  return Buffer.from(bytes.toString('base64'), 'latin1').subarray(
+    0,
+    Math.min(length, Math.ceil((bytes.length * 4) / 3)),
+  );
 }

@@ -1,5 +1,5 @@
 import {CodeMasker} from './codemasker.ts';
-import {unitedCounts} from './counts.ts';
+import {foundIn, unitedCounts} from './counts.ts';
 import type {FindingLog} from './findinglog.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
@@ -30,6 +30,11 @@ export class CardMasker implements Masker {
   /** Whether what comes next is hidden though nothing is known to be found, after a flush. */
   get hidesNext(): boolean {
     return this.#pans.hidesNext || (this.#codes?.hidesNext ?? false);
+  }
+
+  /** Grows before bytes come out that are changed, but for what follows a flush. */
+  get changes(): number {
+    return foundIn(this.counts);
   }
 
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void {

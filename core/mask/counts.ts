@@ -77,6 +77,15 @@ export function unitedCounts(...all: readonly Readonly<Partial<MaskCounts>>[]): 
   return united as Readonly<MaskCounts>;
 }
 
+/** As those of a masker that may not be made yet. */
+export function laterCounts(later: () => Readonly<MaskCounts> | undefined): Readonly<MaskCounts> {
+  const counts = {};
+  for (const detector of detectors) {
+    Object.defineProperty(counts, detector, {get: () => later()?.[detector], enumerable: true});
+  }
+  return counts as Readonly<MaskCounts>;
+}
+
 /** What a masker has counted in one stream. @param before copied when that began */
 export function since(before: Readonly<MaskCounts>, counts: Readonly<MaskCounts>): Readonly<MaskCounts> {
   const result = sumOf([counts]) as MaskCounts;

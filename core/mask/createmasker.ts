@@ -20,7 +20,10 @@ export interface MaskerOptions {
   readonly mediaType: MaskMediaType;
   /** What is hidden; without one card numbers are, but for the last four digits, tracks and verification codes. */
   readonly plan?: MaskPlan;
-  /** Also look into words of base64, as the values of a Secret's `data` are. */
+  /**
+   * Also look into words of base64 wherever they stand, as the values of a Secret's `data` are. In `binaryData` that is
+   * done in any case.
+   */
   readonly base64?: boolean;
   /**
    * Told of all that is hidden, not quite in the order of the stream. Offsets are of the bytes that came in, but where
@@ -99,8 +102,13 @@ class Stages {
     if (exempt !== undefined) this.add(exempt);
     const view = this.view();
     const plain = new CardMasker(this.#mediaType, options, this.log(view, exempt));
-    // Words of base64 are gone through on their own, and what is found in them is counted so.
-    this.#cards = base64 ? new Base64Masker(plain, this.#mediaType, options, this.log(view, exempt)) : plain;
+    this.#cards = plain;
+    // Text has no members.
+    if (base64 || this.#mediaType === 'json') {
+      const place = {words: base64 ? 'all' : 'binaryData', layers: 2, gzip: true} as const;
+      // Words of base64 are gone through on their own, and what is found in them is counted so.
+      this.#cards = new Base64Masker(plain, this.#mediaType, options, place, this.log(view, exempt));
+    }
     this.add(this.#cards);
   }
 

@@ -1,3 +1,4 @@
+import {gunzipSync, gzipSync} from 'node:zlib';
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {planOf} from '../../test/maskplan.ts';
@@ -185,4 +186,21 @@ test('what is exempt comes out as it came in, and all else as if nothing were', 
     }),
     {numRuns: 300},
   );
+});
+
+describe('gzip in base64', () => {
+  const gzip = (text: string): string => gzipSync(`paid with ${text}, thanks`).toString('base64');
+  const packed = gzip('4929123456789015');
+  const twice = Buffer.from(packed).toString('base64');
+  const cutOff = gzip('4929123456789015 and so on and on').slice(0, 64);
+
+  test('stays in a member that is exempt, and is counted by its name in any other', () => {
+    const input = `{"binaryData":{"kept":"${packed}","nested":"${twice}","broken":"${cutOff}","other":"${packed}"}}`;
+    const exempt = {'binaryData.kept': ALL, 'binaryData.nested': ALL, 'binaryData.broken': ALL};
+    const {text, fields} = everyCut(planWithout(exempt), input);
+    const {kept, nested, broken, other} = JSON.parse(text).binaryData;
+    expect([kept, nested, broken]).toEqual([packed, twice, cutOff]);
+    expect(gunzipSync(Buffer.from(other, 'base64')).toString()).toBe('paid with ************9015, thanks');
+    expect(fields).toEqual({PAN: {other: 1}});
+  });
 });

@@ -38,3 +38,15 @@ export function logOfEncoded(log: FindingLog, encoded: (start: number, end: numb
     },
   };
 }
+
+/** The log of a stream that is packed in [start, end) of another, where nothing has a place of its own. */
+export function logOfWhole(log: FindingLog, start: number, end: number): FindingLog {
+  return {
+    wantsNetwork: log.wantsNetwork,
+    leaves: (detector) => log.leaves(detector, start),
+    beforeChange: () => log.beforeChange(),
+    // What is packed is known at its end, when its start is out of sight.
+    nameAt: () => log.nameAt(end - 1, true),
+    add: (finding) => log.add({...finding, start, end}),
+  };
+}

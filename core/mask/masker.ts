@@ -24,8 +24,10 @@ export type MaskMediaType = 'json' | 'text';
  */
 export interface Masker {
   /**
-   * Takes the next bytes, and emits all that no unfinished candidate can reach; the rest, at most 2 KiB, follows with
-   * the next byte that rules it out. The chunk is the masker's from here on: it is changed in place and emitted.
+   * Takes the next bytes, and emits all that no unfinished candidate can reach; the rest follows with the next byte that
+   * rules it out. That are a few hundred bytes, at most 8 KiB, but for what has to be held whole to be masked: gzip in
+   * base64, up to 2 MiB, and the lines and strings that patterns are searched for in. The chunk is the masker's from here
+   * on: it is changed in place and emitted.
    */
   push(chunk: Buffer, emit: (bytes: Buffer) => void): void;
   /** Bytes held back at the moment. */

@@ -12,7 +12,7 @@ export interface MaskPlan {
   readonly cardVerificationCode: boolean;
   readonly regexes: readonly RegexPlan[];
   readonly fields: readonly FieldPlan[];
-  /** Look into base64 everywhere; in the data of Secrets and in binaryData that is done in any case. */
+  /** Look into base64, and what is in it, everywhere; in the data of Secrets and in binaryData that is done in any case. */
   readonly decodeBase64: boolean;
   readonly exemptFields: readonly FieldExemption[];
 }

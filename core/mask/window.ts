@@ -1,7 +1,9 @@
 import {MaskError} from './error.ts';
 
-/** Bytes before the current chunk that stay readable; what is held back has to fit in. */
+/** Bytes before the current chunk that stay readable; what is held back has to fit in, unless its owner says more. */
 const PAST_BYTES = 1024;
+/** Memory above this is not kept once what needed it is released. */
+const KEPT_BYTES = 64 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
 /**
@@ -11,11 +13,17 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export class StreamWindow {
   #chunk: Buffer = NO_BYTES;
-  /** The bytes before the chunk, right-aligned; zeros before the start of the stream. */
-  readonly #past = Buffer.alloc(PAST_BYTES);
+  /** Up to `#pastEnd` the bytes before the chunk; zeros before the start of the stream. */
+  #past = Buffer.alloc(2 * PAST_BYTES);
+  #pastEnd = PAST_BYTES;
   #bytesHeld = 0;
   #isOpen = false;
   #offset = 0;
+  readonly #maximumHeldBytes: number;
+
+  constructor(maximumHeldBytes = PAST_BYTES) {
+    this.#maximumHeldBytes = maximumHeldBytes;
+  }
 
   get chunk(): Buffer {
     return this.#chunk;
@@ -39,12 +47,12 @@ export class StreamWindow {
 
   /** The byte at this index, 0 where there is none (so far back that it is forgotten, or not yet received). */
   byteAt(index: number): number {
-    return (index >= 0 ? this.#chunk[index] : this.#past[PAST_BYTES + index]) ?? 0;
+    return (index >= 0 ? this.#chunk[index] : this.#past[this.#pastEnd + index]) ?? 0;
   }
 
   /** The last bytes before the chunk, of which there are at most PAST_BYTES. */
   past(bytes: number): Buffer {
-    return this.#past.subarray(PAST_BYTES - bytes);
+    return this.#past.subarray(this.#pastEnd - bytes, this.#pastEnd);
   }
 
   /** The bytes of [from, to) as Latin-1 text. */
@@ -54,13 +62,26 @@ export class StreamWindow {
     return text;
   }
 
+  /** A copy of the bytes of [from, to), all of them held back or in the chunk. */
+  copyOf(from: number, to: number): Buffer {
+    this.#check(from, to);
+    const past = this.#past.subarray(this.#pastEnd + Math.min(from, 0), this.#pastEnd + Math.min(to, 0));
+    return Buffer.concat([past, this.#chunk.subarray(Math.max(from, 0), Math.max(to, 0))]);
+  }
+
+  /** Replaces bytes that are held back or in the chunk by as many others. */
+  write(index: number, bytes: Buffer): void {
+    this.#check(index, index + bytes.length);
+    const inPast = Math.min(Math.max(-index, 0), bytes.length);
+    if (inPast > 0) bytes.copy(this.#past, this.#pastEnd + index, 0, inPast);
+    if (inPast < bytes.length) bytes.copy(this.#chunk, index + inPast, inPast);
+  }
+
   /** Replaces a byte that is held back or in the chunk. */
   overwrite(index: number, byte: number): void {
-    if (index < -this.#bytesHeld || index >= this.#chunk.length) {
-      throw new MaskError('OutOfWindow', `byte ${index} is already emitted or not yet received`);
-    }
+    this.#check(index, index + 1);
     if (index >= 0) this.#chunk[index] = byte;
-    else this.#past[PAST_BYTES + index] = byte;
+    else this.#past[this.#pastEnd + index] = byte;
   }
 
   /**
@@ -70,23 +91,18 @@ export class StreamWindow {
   close(holdFrom: number, emit: (bytes: Buffer) => void): number {
     const chunk = this.#chunk;
     const {length} = chunk;
-    if (length - holdFrom > PAST_BYTES || holdFrom < -this.#bytesHeld) {
+    if (length - holdFrom > this.#maximumHeldBytes || holdFrom < -this.#bytesHeld) {
       throw new MaskError(
         'HoldTooLarge',
-        `${length - holdFrom} bytes would be held back, at most ${PAST_BYTES} can be`,
+        `${length - holdFrom} bytes would be held back, at most ${this.#maximumHeldBytes} can be`,
       );
     }
-    const past = this.#past;
     const released =
       this.#bytesHeld > 0 && holdFrom > -this.#bytesHeld
-        ? Buffer.from(past.subarray(PAST_BYTES - this.#bytesHeld, PAST_BYTES + Math.min(holdFrom, 0)))
+        ? Buffer.from(this.#past.subarray(this.#pastEnd - this.#bytesHeld, this.#pastEnd + Math.min(holdFrom, 0)))
         : undefined;
-    if (length >= PAST_BYTES) chunk.copy(past, 0, length - PAST_BYTES);
-    else {
-      past.copyWithin(0, length);
-      chunk.copy(past, PAST_BYTES - length);
-    }
     this.#bytesHeld = length - holdFrom;
+    this.#keep(chunk, Math.max(this.#bytesHeld, PAST_BYTES));
     this.#chunk = NO_BYTES;
     this.#offset += length;
     if (released !== undefined) emit(released);
@@ -95,9 +111,32 @@ export class StreamWindow {
     return length;
   }
 
+  /** The last so many bytes are the past from here on. Each is moved a few times at most, however small the chunks. */
+  #keep(chunk: Buffer, bytes: number): void {
+    const fromPast = Math.max(bytes - chunk.length, 0);
+    const fromChunk = bytes - fromPast;
+    const past = this.#past;
+    const isLarge = past.length > KEPT_BYTES && bytes === PAST_BYTES;
+    if (fromPast === 0 || isLarge || this.#pastEnd + fromChunk > past.length) {
+      if (isLarge || past.length < 2 * bytes) this.#past = Buffer.alloc(isLarge ? 2 * PAST_BYTES : 4 * bytes);
+      past.copy(this.#past, 0, this.#pastEnd - fromPast, this.#pastEnd);
+      this.#pastEnd = fromPast;
+    }
+    chunk.copy(this.#past, this.#pastEnd, chunk.length - fromChunk);
+    this.#pastEnd += fromChunk;
+  }
+
+  #check(from: number, to: number): void {
+    if (from < -this.#bytesHeld || to > this.#chunk.length) {
+      throw new MaskError('OutOfWindow', `byte ${from} is already emitted or not yet received`);
+    }
+  }
+
   /** Forgets everything: what comes next is the start of another stream. */
   reset(): void {
-    this.#past.fill(0);
+    if (this.#past.length > KEPT_BYTES) this.#past = Buffer.alloc(2 * PAST_BYTES);
+    this.#past.fill(0, 0, PAST_BYTES);
+    this.#pastEnd = PAST_BYTES;
     this.#bytesHeld = 0;
     this.#offset = 0;
   }
