@@ -1,3 +1,4 @@
+import {isBase64, textsIn} from './encodedtext.ts';
 import {LAST_APPLIED} from './fieldmasker.ts';
 import {type MarkedPath, type Place, placeOfDocuments} from './jsonplace.ts';
 import {holdsMask, isAsterisks, type MaskTraces} from './maskedtext.ts';
@@ -29,13 +30,9 @@ const FIELD = 16;
 const BASE64 = 32;
 const IGNORED = 64;
 
-/** Of base64 that says nothing of itself. */
-const BASE64_MINIMUM_CHARACTERS = 16;
-const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
-
 /**
- * Finds where a write would destroy what the agent was not shown: strings that maskers made, in names and in base64 as
- * well, and in members that a path hides also what stands there for short numbers and truth.
+ * Finds where a write would destroy what the agent was not shown: strings that maskers made, in names, in base64 and in
+ * gzip within that as well, and in members that a path hides also what stands there for short numbers and truth.
  *
  * The copy that `kubectl apply` keeps in an annotation does not count: it holds no data that is not in the object, and
  * every apply sends it.
@@ -69,7 +66,11 @@ export function holdsMaskedWord(text: string, {plan, isSecret}: Pick<Written, 'p
         holdsMask(line, traces) ||
         line
           .split(/[^A-Za-z0-9+/=*]+/)
-          .some((word) => isAsterisks(word, 3) || (decodes && isBase64(word) && holdsMask(decoded(word), traces))),
+          .some(
+            (word) =>
+              isAsterisks(word, 3) ||
+              (decodes && isBase64(word) && textsIn(word).some((text) => holdsMask(text, traces))),
+          ),
     );
 }
 
@@ -146,9 +147,8 @@ class Search {
     if (holdsMask(value, traces) || (isHidden && isAsterisks(value, 1))) return true;
     const isKnownBase64 = (marks & BASE64) !== 0;
     if (!isKnownBase64 && !this.#plan.decodeBase64) return false;
-    if (!(isKnownBase64 ? base64.test(value) : isBase64(value))) return false;
-    const text = decoded(value);
-    return holdsMask(text, traces) || (isHidden && isAsterisks(text, 1));
+    if (!isBase64(value, isKnownBase64 ? 1 : undefined)) return false;
+    return textsIn(value).some((text) => holdsMask(text, traces) || (isHidden && isAsterisks(text, 1)));
   }
 }
 
@@ -172,14 +172,6 @@ function tracesOf({pan, trackData, cardVerificationCode, regexes}: MaskPlan, mar
     runs: (trackData && looks('TrackData')) || (regexes.length > 0 && looks('Regex')),
     cardVerificationCode: cardVerificationCode && looks('CardVerificationCode'),
   };
-}
-
-function isBase64(text: string): boolean {
-  return text.length >= BASE64_MINIMUM_CHARACTERS && text.length % 4 === 0 && base64.test(text);
-}
-
-function decoded(text: string): string {
-  return Buffer.from(text, 'base64').toString();
 }
 
 /** Whether the path leads anywhere. */
