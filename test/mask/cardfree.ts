@@ -1,3 +1,4 @@
+import {gzipSync} from 'node:zlib';
 import {CARD_KINDS, cardPair} from './cards.ts';
 import type {DocumentKind} from './places.ts';
 import type {Random} from './random.ts';
@@ -191,6 +192,27 @@ const JSON_DOCUMENTS: readonly CardFree[] = [
           },
         },
       ]),
+  },
+  {
+    name: 'a release of Helm',
+    mediaType: 'json',
+    secret: true,
+    render: (random) => {
+      const manifest = repeat(random.integer(1, 8), () => `---\n${json(podOf(random))}\n`);
+      const templates = [{name: 'templates/ca.yaml', data: base64(Buffer.from(pem(random, 'CERTIFICATE')))}];
+      const release = json({name: 'checkout', version: random.integer(1, 99), chart: {templates}, manifest});
+      const packed = gzipSync(release, {level: random.integer(1, 9)});
+      return list('Secret', [{metadata: metadata(random), data: {release: base64(Buffer.from(base64(packed)))}}]);
+    },
+  },
+  {
+    name: 'gzip in binaryData, some of it cut off',
+    mediaType: 'json',
+    render: (random) => {
+      const packed = gzipSync(repeat(20, () => `${json(podOf(random))}\n`));
+      const part = packed.subarray(0, random.integer(1, 2 * packed.length));
+      return list('ConfigMap', [{metadata: metadata(random), binaryData: {'pods.json.gz': base64(part)}}]);
+    },
   },
   {
     name: 'binaryData',

@@ -1,3 +1,4 @@
+import {gzipSync} from 'node:zlib';
 import {expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {CARD_FREE} from './cardfree.ts';
@@ -78,6 +79,9 @@ const pieces = fc.constantFrom(
   ...[
     'cvv',
     '"cvv":',
+    '"binaryData":{',
+    'H4sI',
+    'SDRzSUFBQUFBQUFD',
     'pin',
     'D',
     'NDEx',
@@ -120,6 +124,10 @@ const jsonDocuments = fc
         fc.array(pieces, {maxLength: 12}).map((all) => JSON.stringify(all.join(''))),
         fc.array(pieces, {maxLength: 8}).map((all) => JSON.stringify(JSON.stringify({a: all.join('')}))),
         fc.array(pieces, {maxLength: 8}).map((all) => JSON.stringify(Buffer.from(all.join('')).toString('base64'))),
+        fc.array(pieces, {maxLength: 8}).map((all) => {
+          const packed = gzipSync(all.join('')).toString('base64');
+          return `{"binaryData":{"a":"${packed}","b":"${Buffer.from(packed).toString('base64')}"},"c":"d"}`;
+        }),
         fc.constantFrom(
           '4012888888881881',
           '-4012888888881881.50',

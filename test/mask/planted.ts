@@ -18,7 +18,7 @@ export interface Planted {
    * that is the whole of the test, and it asks for no format of masks.
    */
   readonly twin: Buffer;
-  /** The bytes in which it was planted, and some around it. */
+  /** The bytes in which it was planted, and some around it, in what can be read of the document. */
   readonly span: Span;
 }
 
@@ -32,15 +32,20 @@ type Kind = Pick<Planted, 'what'> & {readonly detail: string};
 function planted({what, detail}: Kind, place: Place, seed: number, {one, other}: Pair): Planted {
   const render = (sensitive: string): Buffer => Buffer.from(place.render(new Random(seed), sensitive));
   const document = render(one);
-  const empty = render('');
+  const [read, empty] = [readable(place, document), readable(place, render(''))];
   return {
     name: `${what} in ${place.name} (${detail}, seed ${seed})`,
     what,
     place,
     document,
     twin: render(other),
-    span: {from: commonStart(document, empty), to: document.length - commonEnd(document, empty)},
+    span: {from: commonStart(read, empty), to: read.length - commonEnd(read, empty)},
   };
+}
+
+/** What can be read of a document, masked or not. */
+export function readable({unpack}: Place, document: Buffer): Buffer {
+  return unpack === undefined ? document : Buffer.from(unpack(document.toString()));
 }
 
 /** As far as base64 lets see it: a character of it belongs to two bytes. */
