@@ -245,8 +245,9 @@ export interface MaskingEntry {
    */
   unexpected?: boolean;
   /**
-   * Encodings to look into. Base64: in every string and every line of text; the data of Secrets and
-   * binaryData are decoded in any case. Not with Regex and Field. Where one entry asks for it, all do.
+   * Encodings to look into. Base64: in every string and every line of text, with base64 and gzip in it;
+   * the data of Secrets and binaryData are decoded in any case. Not with Regex and Field. Where one
+   * entry asks for it, all do.
    */
   decode?: 'Base64'[];
   /**

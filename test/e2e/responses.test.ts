@@ -1,4 +1,4 @@
-import {gunzipSync} from 'node:zlib';
+import {gunzipSync, gzipSync} from 'node:zlib';
 import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
 import {type AgentClient, lines, type Protocol, protocols} from './client.ts';
 import {allowEverything, configMap, type FurtherProxy, namespace, Stack} from './stack.ts';
@@ -21,6 +21,11 @@ const tableAccept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/js
 const initialEventsEnd = 'k8s.io/initial-events-end';
 const watchList = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
 
+/** As Helm keeps it. Of a number with many equal digits, packed as well as zlib can, the last four would be hidden too. */
+const release = (text: string): string => JSON.stringify({name: 'cards', config: {text: `paid with ${text}.`}});
+const releasedCard = '4929123456789015';
+const maskedReleasedCard = '************9015';
+
 let stack: Stack;
 let direct: AgentClient;
 
@@ -41,6 +46,22 @@ beforeAll(async () => {
           kind: 'Secret',
           metadata: {name: 'cards', namespace},
           stringData: {text: `paid with ${card}.`},
+        },
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: {name: 'sh.helm.release.v1.cards.v1', namespace},
+          type: 'helm.sh/release.v1',
+          data: {release: Buffer.from(gzipSync(release(releasedCard)).toString('base64')).toString('base64')},
+        },
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: {name: 'files', namespace},
+          binaryData: {
+            'orders.txt': Buffer.from(`paid with ${card}.`).toString('base64'),
+            'orders.json.gz': gzipSync(release(releasedCard)).toString('base64'),
+          },
         },
       ],
     }),
@@ -195,6 +216,22 @@ describe('card numbers', () => {
     expect(got.data).toHaveLength(wanted.data.length);
     expect(wanted.applied).toContain(card);
     expect(got.applied).not.toContain(card);
+  });
+
+  test('are masked in the gzip of a Helm release, and in binaryData', async () => {
+    const gunzip = (encoded: string): string => gunzipSync(Buffer.from(encoded, 'base64')).toString();
+    const wanted = await direct.call(`${secrets}/sh.helm.release.v1.cards.v1`);
+    const got = await stack.agent.call(`${secrets}/sh.helm.release.v1.cards.v1`);
+    expect(got.body).toHaveLength(wanted.body.length);
+    const {data} = got.json<{data: {release: string}}>();
+    expect(gunzip(Buffer.from(data.release, 'base64').toString())).toBe(release(maskedReleasedCard));
+    const {binaryData} = (await stack.agent.call(`${configMaps}/files`)).json<{binaryData: Record<string, string>}>();
+    expect(Buffer.from(binaryData['orders.txt'] ?? '', 'base64').toString()).toBe(`paid with ${maskedCard}.`);
+    expect(gunzip(binaryData['orders.json.gz'] ?? '')).toBe(release(maskedReleasedCard));
+    const inList = Buffer.from(`paid with ${maskedCard}.`).toString('base64');
+    for (const path of [configMaps, `${configMaps}?watch=1&resourceVersion=0&timeoutSeconds=1`]) {
+      expect((await stack.agent.call(path)).text).toContain(inList);
+    }
   });
 
   test.each([
