@@ -85,10 +85,12 @@ async function record({masks = true, recordMasking = cardsPlan, recordInput = fa
     },
     /** An output, and all that the agent was shown of it. */
     open(channel: OutputChannel) {
-      const shown = {text: '', ended: false};
+      const shown = {text: '', pieces: [] as string[], ended: false};
       const output = recording.session.output(channel, {
         emit: (bytes) => {
-          shown.text += bytes.toString('latin1');
+          const piece = bytes.toString('latin1');
+          shown.text += piece;
+          shown.pieces.push(piece);
         },
         ended: () => {
           shown.ended = true;
@@ -146,6 +148,74 @@ describe('what a command says', () => {
     expect([out.shown.text, err.shown.text]).toEqual(['hello\r\nback in time', 'oh "no"\u001b[31m\n']);
   });
 
+  test('in pieces that come together is one event and one message, with the time of the first', async () => {
+    const {open, wait, events, finish} = await record();
+    const [out, err] = [open('stdout'), open('stderr')];
+    wait(0.25);
+    out.say('all ');
+    wait(0.25);
+    out.say('of it\n');
+    wait(0.25);
+    err.say('oh\n');
+    out.say('mo');
+    out.say('re');
+    await finish();
+    expect(await events()).toEqual([
+      [0.25, 'o', 'all of it\n'],
+      [0.75, 'o', 'oh\n'],
+      [0.75, 'o', 'more'],
+    ]);
+    expect([out.shown.pieces, err.shown.pieces]).toEqual([['all of it\n', 'more'], ['oh\n']]);
+  });
+
+  test('is joined to no more than an API server has in one message', async () => {
+    const {open, events, finish} = await record();
+    const out = open('stdout');
+    for (const letter of 'abcde') out.say(letter.repeat(12 * 1024));
+    out.end();
+    await finish();
+    expect((await events()).map(([, , text]: [number, string, string]) => text.length / 1024)).toEqual([24, 24, 12]);
+    expect(out.shown.pieces.map((piece) => piece.length / 1024)).toEqual([24, 24, 12]);
+  });
+
+  test('is joined also where agent and record are shown it differently', async () => {
+    const {open, events, finish} = await record({masks: false});
+    const out = open('stdout');
+    for (const part of ['card ', pan.slice(0, 9), `${pan.slice(9)} `, 'paid\n']) out.say(part);
+    await finish();
+    expect(out.shown.pieces).toEqual([`card ${pan} paid\n`]);
+    expect(await events()).toEqual([[0, 'o', `card ${hidden} paid\n`]]);
+  });
+
+  test('is not read on past 1 MiB that waits, in however small pieces it comes', async () => {
+    const {open, session, finish} = await record();
+    const out = open('stdout');
+    let bytes = 0;
+    for (; !session.congested; bytes += 4096) out.say('x'.repeat(4096));
+    expect(bytes / 1024).toBe(1028);
+    await new Promise<void>((resolve) => {
+      session.onDrain = resolve;
+    });
+    expect(session.congested).toBe(false);
+    out.end();
+    await finish();
+    expect(out.shown.text.length).toBe(bytes);
+  });
+
+  test('and the size of the terminal are on record in the order in which they came', async () => {
+    const {open, session, events, finish} = await record();
+    const out = open('stdout');
+    out.say('a');
+    session.resize(Buffer.from('{"Width":120,"Height":40}'));
+    out.say('b');
+    await finish();
+    expect(await events()).toEqual([
+      [0, 'o', 'a'],
+      [0, 'r', '120x40'],
+      [0, 'o', 'b'],
+    ]);
+  });
+
   test('is on record before the agent sees it', async () => {
     const {session, path, finish} = await record();
     const seen: boolean[] = [];
@@ -183,7 +253,7 @@ describe('what a command says', () => {
     out.say(Buffer.from([0x61, 0xff, 0x62, 0xc3]));
     out.end();
     await finish();
-    expect(out.shown).toEqual({text: 'a\xffb\xc3', ended: true});
+    expect(out.shown).toMatchObject({text: 'a\xffb\xc3', ended: true});
     expect((await events()).map(([, , said]: [number, string, string]) => said).join('')).toBe('a\ufffdb\ufffd');
   });
 
@@ -206,8 +276,8 @@ describe('what a command says', () => {
     const out = open('stdout');
     out.say('last 4111');
     out.end();
-    expect(out.shown).toEqual({text: '', ended: false});
-    await eventually(() => expect(out.shown).toEqual({text: 'last 4111', ended: true}));
+    expect(out.shown).toMatchObject({text: '', ended: false});
+    await eventually(() => expect(out.shown).toMatchObject({text: 'last 4111', ended: true}));
     await finish();
   });
 });

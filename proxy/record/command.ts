@@ -5,6 +5,7 @@ import type {CommandSession, Output, OutputChannel, OutputSink} from '../stream/
 import {asciicastEvent, asciicastHeader, ElapsedTime, type EventCode, terminalSize} from './asciicast.ts';
 import {MaskedChannel, ShownCounts} from './channel.ts';
 import {recordingDetails} from './details.ts';
+import {Gathering} from './gathering.ts';
 import {beginRecording, type Recording, type RecordingOptions} from './recording.ts';
 import type {RecordingWriter} from './writer.ts';
 
@@ -57,6 +58,8 @@ class RecordedCommand implements CommandSession {
   readonly #obligations: RecordingOptions['obligations'];
   readonly #outputs: MaskedChannel[] = [];
   readonly #input: RecordedChannel | undefined;
+  /** The last to be recorded: pieces of its channel may join it until something else is recorded. */
+  #latest: Gathering | undefined;
   readonly masked = new ShownCounts();
   #finished: Promise<SealedRecording> | undefined;
 
@@ -93,7 +96,11 @@ class RecordedCommand implements CommandSession {
       end: () => {
         this.#writer.check();
         masked.end();
-        this.#append(code, decoder.end(), () => sink.ended());
+        this.#append(
+          code,
+          () => decoder.end(),
+          () => sink.ended(),
+        );
       },
     };
   }
@@ -113,7 +120,7 @@ class RecordedCommand implements CommandSession {
     const size = terminalSize(message);
     if (size === undefined) return;
     try {
-      this.#append('r', size);
+      this.#append('r', () => size);
     } catch (error) {
       this.#writer.fail(error);
     }
@@ -129,7 +136,7 @@ class RecordedCommand implements CommandSession {
     for (const output of this.#outputs) output.close();
     try {
       this.#input?.masked.end();
-      this.#append('i', this.#input?.decoder.end() ?? '');
+      this.#append('i', () => this.#input?.decoder.end() ?? '');
     } catch (error) {
       this.#writer.fail(error);
     }
@@ -138,22 +145,39 @@ class RecordedCommand implements CommandSession {
 
   #channel(code: EventCode, plan: MaskPlan | undefined, show: (shown: Buffer) => void): RecordedChannel {
     const decoder = new StringDecoder('utf8');
+    let gathering: Gathering | undefined;
     const put = (recorded: Buffer, shown: Buffer): void => {
-      let lines = '';
-      const seconds = this.#time.seconds();
-      for (let start = 0; start < recorded.length; start += eventMaximumBytes) {
-        lines += eventOf(seconds, code, decoder.write(recorded.subarray(start, start + eventMaximumBytes)));
+      const bytes = recorded === shown ? shown.length : recorded.length + shown.length;
+      if (gathering !== undefined && gathering === this.#latest && gathering.add(recorded, shown)) {
+        this.#writer.append('', undefined, bytes);
+        return;
       }
-      this.#writer.append(lines, () => show(shown), shown.length);
+      const begun = new Gathering(this.#time.seconds(), decoder);
+      begun.add(recorded, shown);
+      gathering = begun;
+      this.#latest = begun;
+      this.#writer.append(
+        () => eventsOf(begun, code),
+        () => show(begun.shown),
+        bytes,
+      );
     };
     const failed = (error: unknown) => this.#writer.fail(error);
     const {recordMasking: recorded} = this.#obligations;
     return {masked: new MaskedChannel({shown: plan, recorded, put, failed}), decoder};
   }
 
-  #append(code: EventCode, text: string, written?: () => void): void {
-    this.#writer.append(eventOf(this.#time.seconds(), code, text), written);
+  #append(code: EventCode, text: () => string, written?: () => void): void {
+    this.#latest = undefined;
+    const seconds = this.#time.seconds();
+    this.#writer.append(() => eventOf(seconds, code, text()), written);
   }
+}
+
+function eventsOf(gathering: Gathering, code: EventCode): string {
+  let lines = '';
+  for (const text of gathering.record(eventMaximumBytes)) lines += eventOf(gathering.seconds, code, text);
+  return lines;
 }
 
 /** No event where there is no text: part of a character came. */

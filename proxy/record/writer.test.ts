@@ -3,8 +3,8 @@ import {constants} from 'node:fs';
 import {mkdir, mkdtemp, open, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {setImmediate as turn} from 'node:timers/promises';
-import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
+import {setTimeout as sleep, setImmediate as turn} from 'node:timers/promises';
+import {afterEach, beforeEach, describe, expect, jest, test} from '@jest/globals';
 import fc from 'fast-check';
 import {type AppendedFile, createRecordingFile} from './append.ts';
 import {RecordingFailed} from './errors.ts';
@@ -17,6 +17,13 @@ beforeEach(async () => {
 });
 
 afterEach(() => rm(folder, {recursive: true}));
+
+/** Long enough for what is gathered to be on its way to the file. */
+async function gathered(): Promise<void> {
+  await sleep(5);
+  await turn();
+  await turn();
+}
 
 /** A file in memory whose writes wait to be let through, each with how many bytes it takes or why it fails. */
 function heldFile() {
@@ -44,9 +51,10 @@ function heldFile() {
     writes: () => waiting.map(({bytes}) => bytes.toString()),
     /** Lets the oldest write through, and what follows from it happen. */
     async write(result?: number | Error) {
+      await turn();
       const oldest = waiting.shift();
       oldest?.settle(result ?? oldest.bytes.length);
-      await turn();
+      await gathered();
     },
   };
 }
@@ -123,6 +131,117 @@ describe('what is recorded', () => {
     expect([writer.congested, drained]).toEqual([true, 0]);
     await write();
     expect([writer.congested, drained]).toEqual([false, 1]);
+  });
+});
+
+describe('what comes right after a write', () => {
+  const gatherMilliseconds = 2;
+
+  /** A writer that has just written. */
+  async function written() {
+    // All that the writer takes of the clock is how long to gather.
+    jest.useFakeTimers({doNotFake: ['setImmediate', 'clearImmediate', 'nextTick', 'queueMicrotask', 'performance']});
+    const disk = await held();
+    jest.advanceTimersByTime(gatherMilliseconds);
+    disk.writer.append('a');
+    await disk.write();
+    expect(disk.content()).toBe('header\na');
+    return disk;
+  }
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('is gathered for a moment, and shares the next write', async () => {
+    const {writer, writes} = await written();
+    writer.append('b');
+    await gathered();
+    jest.advanceTimersByTime(gatherMilliseconds - 1);
+    writer.append('c');
+    await gathered();
+    expect(writes()).toEqual([]);
+    jest.advanceTimersByTime(1);
+    await gathered();
+    expect(writes()).toEqual(['bc']);
+  });
+
+  test('is written at once where nothing came for that moment', async () => {
+    const {writer, writes} = await written();
+    jest.advanceTimersByTime(gatherMilliseconds);
+    writer.append('b');
+    await turn();
+    expect(writes()).toEqual(['b']);
+  });
+
+  test('is written at once where it is much', async () => {
+    const {writer, writes} = await written();
+    writer.append('b'.repeat(60 * 1024));
+    await gathered();
+    expect(writes()).toEqual([]);
+    writer.append('c', undefined, 4 * 1024);
+    await gathered();
+    expect(writes()).toEqual([`${'b'.repeat(60 * 1024)}c`]);
+  });
+
+  test('is told at once where it has nothing to be written', async () => {
+    const {writer} = await written();
+    const told: string[] = [];
+    writer.append('', () => told.push('b'));
+    await gathered();
+    expect(told).toEqual(['b']);
+  });
+
+  test('is not waited for at the end', async () => {
+    const {writer, write, content} = await written();
+    writer.append('b');
+    const finished = writer.finish();
+    await write();
+    expect(await finished).toEqual({sha256: sha256('header\nab'), bytes: 9});
+    expect(content()).toBe('header\nab');
+  });
+});
+
+describe('a text that is not there yet', () => {
+  test('is asked for in its turn, when its write begins', async () => {
+    const {writer, writes, write, content} = await held();
+    const asked: string[] = [];
+    const later = (text: string) => () => {
+      asked.push(text);
+      return text;
+    };
+    writer.append(later('a'));
+    expect(asked).toEqual([]);
+    await turn();
+    writer.append(later('b'));
+    writer.append('c');
+    writer.append(later('d'));
+    expect([asked, writes()]).toEqual([['a'], ['a']]);
+    await write();
+    expect([asked, writes()]).toEqual([['a', 'b', 'd'], ['bcd']]);
+    await write();
+    expect(content()).toBe('header\nabcd');
+  });
+
+  test('counts as much as it holds on to', async () => {
+    const {writer} = await held();
+    writer.append(() => 'short', undefined, 1024 * 1024);
+    expect(writer.congested).toBe(false);
+    writer.append(() => '', undefined, 1);
+    expect(writer.congested).toBe(true);
+  });
+
+  test('and cannot be given is a failure: nothing of its batch is written or told', async () => {
+    const {writer, writes, failures, content} = await held();
+    const told: string[] = [];
+    writer.append('a', () => told.push('a'));
+    writer.append(() => {
+      throw new Error('no text');
+    });
+    await turn();
+    await turn();
+    expect([writes(), told, content()]).toEqual([[], [], 'header\n']);
+    expect(failures[0]?.message).toBe('the stream cannot be recorded any more: no text');
   });
 });
 

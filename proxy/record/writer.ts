@@ -6,15 +6,28 @@ import {RecordingFailed} from './errors.ts';
 /** Past this what waits for the disk is too much: whoever feeds the recording must pause. */
 const congestedBytes = 1024 * 1024;
 
+/**
+ * From the start of one write to that of the next at least. A write costs the same for one piece as for many, so where
+ * output flows it is gathered for so long; what comes after a pause, as an echo does, is written at once.
+ */
+const gatherMilliseconds = 2;
+
+/** What waits is written without delay once it is so much. */
+const gatherBytes = 64 * 1024;
+
+/** What is to be in the file. A function is asked when the write begins: until then more may join what it gives. */
+export type RecordedText = string | (() => string);
+
 interface Entry {
-  readonly text: string;
+  readonly text: RecordedText;
   readonly bytes: number;
   readonly written: (() => void) | undefined;
 }
 
 /**
- * Writes a recording as it happens. One write is under way at a time; what comes meanwhile shares the next one. A write
- * that has returned survives the end of this process, however it ends; only `finish` makes it survive the machine's.
+ * Writes a recording as it happens. One write is under way at a time; what comes meanwhile, and for a moment after it,
+ * shares the next one. A write that has returned survives the end of this process, however it ends; only `finish` makes
+ * it survive the machine's.
  */
 export class RecordingWriter {
   readonly #file: AppendedFile;
@@ -25,6 +38,11 @@ export class RecordingWriter {
   /** Of the queue and of the write under way. */
   #queuedBytes = 0;
   #paused = false;
+  /** Whether something in the queue must be in the file before it is told. */
+  #textWaits = false;
+  #immediate: NodeJS.Immediate | undefined;
+  /** Runs from the start of a write on. */
+  #gathering: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #finished: Promise<SealedRecording> | undefined;
   #failure: RecordingFailed | undefined;
@@ -70,18 +88,37 @@ export class RecordingWriter {
    * Queues a text, which may be empty.
    *
    * @param written Called once the text, and all that was queued before, is in the file: never, where that fails.
-   * @param heldBytes What `written` holds on to.
+   * @param heldBytes What `written` and a text that is not there yet hold on to.
    * @throws {RecordingFailed} where nothing more is taken.
    */
-  append(text: string, written?: () => void, heldBytes = 0): void {
+  append(text: RecordedText, written?: () => void, heldBytes = 0): void {
     this.check();
-    const bytes = text.length + heldBytes;
+    const bytes = (typeof text === 'string' ? text.length : 0) + heldBytes;
     this.#queue.push({text, bytes, written});
     this.#queuedBytes += bytes;
+    this.#textWaits ||= text !== '';
     this.#paused ||= this.#queuedBytes > congestedBytes;
-    // In a microtask, so that what one turn brings shares a write.
-    this.#writing ??= Promise.resolve().then(() => this.#drain());
+    this.#schedule();
   }
+
+  /** Has the queue written as soon as it may be. */
+  #schedule(): void {
+    if (this.#writing !== undefined || this.#immediate !== undefined || this.#queue.length === 0) return;
+    if (this.#gathering !== undefined && this.#textWaits && this.#queuedBytes < gatherBytes) return;
+    // Behind all that the event loop has read by now, so that what came together shares a write.
+    this.#immediate = setImmediate(this.#start);
+  }
+
+  readonly #start = (): void => {
+    clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+    this.#writing ??= this.#drain();
+  };
+
+  readonly #gathered = (): void => {
+    this.#gathering = undefined;
+    this.#schedule();
+  };
 
   /** Ends the recording for a reason of the caller's; too late once it is being finished. */
   fail(cause: unknown): void {
@@ -110,12 +147,12 @@ export class RecordingWriter {
   async discard(): Promise<void> {
     this.#finished ??= Promise.reject(new RecordingFailed('the recording was discarded'));
     this.#finished.catch(() => {});
-    await this.#writing;
+    await this.#settle();
     await Promise.allSettled([this.#file.close(), this.#file.remove()]);
   }
 
   async #finish(): Promise<SealedRecording> {
-    await this.#writing;
+    await this.#settle();
     try {
       await this.#file.sync().finally(() => this.#file.close());
     } catch (cause) {
@@ -124,22 +161,30 @@ export class RecordingWriter {
     return {sha256: this.#hash.digest('hex'), bytes: this.#bytes};
   }
 
-  /** Never rejects: to fail is a state of the recording. */
+  /** What waits is written without delay. */
+  async #settle(): Promise<void> {
+    do {
+      this.#start();
+      await this.#writing;
+    } while (this.#queue.length > 0);
+    clearTimeout(this.#gathering);
+  }
+
+  /** Writes what waits at this moment. Never rejects: to fail is a state of the recording. */
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const batch = this.#queue;
-      this.#queue = [];
-      try {
-        await this.#write(batch.map(({text}) => text).join(''));
-        if (this.#failure === undefined) for (const {written} of batch) written?.();
-      } catch (cause) {
-        this.#fail(cause);
-        break;
-      }
-      this.#queuedBytes -= batch.reduce((sum, {bytes}) => sum + bytes, 0);
-      this.#resume();
+    const batch = this.#queue;
+    this.#queue = [];
+    this.#textWaits = false;
+    try {
+      await this.#write(batch.map(({text}) => (typeof text === 'string' ? text : text())).join(''));
+      if (this.#failure === undefined) for (const {written} of batch) written?.();
+    } catch (cause) {
+      this.#fail(cause);
     }
+    this.#queuedBytes -= batch.reduce((sum, {bytes}) => sum + bytes, 0);
+    this.#resume();
     this.#writing = undefined;
+    this.#schedule();
   }
 
   #resume(): void {
@@ -149,6 +194,8 @@ export class RecordingWriter {
   }
 
   async #write(text: string): Promise<void> {
+    if (text === '') return;
+    this.#gathering = this.#gathering?.refresh() ?? setTimeout(this.#gathered, gatherMilliseconds);
     for (let rest = Buffer.from(text); rest.length > 0; ) {
       const written = await this.#file.append(rest);
       if (written === 0) throw new Error('the disk takes no more');
