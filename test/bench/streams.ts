@@ -25,8 +25,14 @@ const {values} = parseArgs({
     rounds: {type: 'string', default: '5'},
     megabytes: {type: 'string', default: '256'},
     watches: {type: 'string', default: '10000'},
+    /** Of `throughput`, `latency` and `watches`, those to measure. */
+    measure: {type: 'string', default: 'throughput,latency,watches'},
+    /** Of throughput. */
+    transports: {type: 'string', default: 'WebSocket,SPDY'},
+    directions: {type: 'string', default: 'output,input'},
   },
 });
+const measures = (what: string) => values.measure.split(',').includes(what);
 const rounds = Number(values.rounds);
 const megabytes = Number(values.megabytes);
 const watchCount = Number(values.watches);
@@ -82,28 +88,35 @@ try {
   say(
     `Node ${process.version}, ${os.cpus()[0]?.model ?? 'unknown CPU'}, ${os.cpus().length} cores, Linux ${os.release()}.`,
   );
-  const unrecorded = await startUnrecorded(environment, gateway);
-  await throughput([direct, gateway, unrecorded.way]);
-  await unrecorded.process.stop();
-  await latency([direct, gateway]);
-  await manyWatches([direct, gateway]);
+  if (measures('throughput')) {
+    const unrecorded = await startUnrecorded(environment, gateway);
+    await throughput([direct, gateway], unrecorded.way);
+    await unrecorded.process.stop();
+  }
+  if (measures('latency')) await latency([direct, gateway]);
+  if (measures('watches')) await manyWatches([direct, gateway]);
 } finally {
   await environment?.stop();
   await cluster.stop();
   await rm(directory, {recursive: true, force: true});
 }
 
-/** Text that a command prints, and text that it is sent, as fast as kubectl takes and gives it. */
-async function throughput(ways: readonly Way[]): Promise<void> {
-  say(`\nExec, ${megabytes} MB of text; medians of ${rounds} rounds:\n`);
-  say('| way | transport | direction | MB/s (min–max) | gateway CPU ms/MB |');
-  say('| --- | --- | --- | ---: | ---: |');
-  for (const transport of ['WebSocket', 'SPDY']) {
-    for (const direction of ['output', 'input']) {
+/**
+ * Text that a command prints, and text that it is sent, as fast as kubectl takes and gives it. Rates are compared with
+ * those of the way that is not recorded, round by round.
+ */
+async function throughput(recorded: readonly Way[], unrecorded: Way): Promise<void> {
+  const ways = [...recorded, unrecorded];
+  say(`\nExec, ${megabytes} MB of text; medians of ${rounds} rounds (min–max):\n`);
+  say('| way | transport | direction | MB/s | not recording = 1 | gateway CPU ms/MB |');
+  say('| --- | --- | --- | ---: | ---: | ---: |');
+  for (const transport of values.transports.split(',')) {
+    for (const direction of values.directions.split(',')) {
       const rates = new Map<Way, number[]>(ways.map((way) => [way, []]));
       const cpu = new Map<Way, number[]>(ways.map((way) => [way, []]));
       for (let round = 0; round <= rounds; round++) {
-        for (const way of ways) {
+        // Whoever comes first in a round does so in turn.
+        for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
           const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
           const seconds = await transfer(way, transport, direction);
           if (round === 0) continue;
@@ -111,10 +124,14 @@ async function throughput(ways: readonly Way[]): Promise<void> {
           if (way.pid !== undefined) cpu.get(way)?.push(((cpuSeconds(way.pid) - before) * 1000) / megabytes);
         }
       }
+      const base = rates.get(unrecorded) ?? [];
       for (const [way, taken] of rates) {
-        const spread = `${Math.min(...taken).toFixed(0)}–${Math.max(...taken).toFixed(0)}`;
-        const used = way.pid === undefined ? '–' : median(cpu.get(way) ?? []).toFixed(1);
-        say(`| ${way.name} | ${transport} | ${direction} | ${median(taken).toFixed(0)} (${spread}) | ${used} |`);
+        const used = way.pid === undefined ? '–' : spread(cpu.get(way) ?? [], 1);
+        const ratio = spread(
+          taken.map((rate, round) => rate / (base[round] ?? Number.NaN)),
+          2,
+        );
+        say(`| ${way.name} | ${transport} | ${direction} | ${spread(taken, 1)} | ${ratio} | ${used} |`);
       }
     }
   }
@@ -325,8 +342,21 @@ async function seed(): Promise<void> {
   await sleep(2000);
 }
 
+/** The median, with the least and the most. */
+function spread(sample: readonly number[], digits: number): string {
+  const [least, most] = [Math.min(...sample), Math.max(...sample)];
+  return `${median(sample).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
+}
+
 function median(sample: readonly number[]): number {
-  return quantile(sample, 0.5);
+  return (
+    (quantile(sample, 0.5) -
+      quantile(
+        sample.map((value) => -value),
+        0.5,
+      )) /
+    2
+  );
 }
 
 function quantile(sample: readonly number[], q: number): number {
