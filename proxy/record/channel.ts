@@ -33,6 +33,7 @@ export class MaskedChannel {
   readonly #recorded = new Pieces();
   readonly #shown = new Pieces();
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(options: MaskedChannelOptions) {
     const {shown, recorded} = options;
@@ -58,7 +59,15 @@ export class MaskedChannel {
       else this.#forAgent.push(chunk, this.#show);
     }
     // Counted from the last byte: while a stream runs on, what is held is decided upon by what follows.
-    if (this.#heldBytes > 0) this.#timer = this.#timer?.refresh() ?? setTimeout(this.#flush, flushMilliseconds);
+    if (this.#heldBytes > 0 && !this.#closed)
+      this.#timer = this.#timer?.refresh() ?? setTimeout(this.#flush, flushMilliseconds);
+  }
+
+  /** There is more, which will be pushed: what is held back stays so until then. */
+  wait(): void {
+    clearTimeout(this.#timer);
+    // One that was cleared cannot be refreshed.
+    this.#timer = undefined;
   }
 
   /** The rest is put. */
@@ -70,7 +79,8 @@ export class MaskedChannel {
 
   /** What is held back stays so. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.wait();
+    this.#closed = true;
   }
 
   get #heldBytes(): number {

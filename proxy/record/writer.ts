@@ -88,7 +88,7 @@ export class RecordingWriter {
    * Queues a text, which may be empty.
    *
    * @param written Called once the text, and all that was queued before, is in the file: never, where that fails.
-   * @param heldBytes What `written` and a text that is not there yet hold on to.
+   * @param heldBytes What `written`, and a text that is not there yet, hold on to.
    * @throws {RecordingFailed} where nothing more is taken.
    */
   append(text: RecordedText, written?: () => void, heldBytes = 0): void {

@@ -18,7 +18,10 @@ export interface OutputSink {
 
 /** The way of one channel's bytes to the agent: masked, recorded, then emitted. */
 export interface Output {
-  /** The chunk is the output's from here on. Throws where it cannot be masked: the stream must then be destroyed. */
+  /**
+   * The chunk is the output's from here on. Throws where it cannot be masked or recorded: the stream must then be
+   * destroyed. Where that turns out later, the session's owner is told.
+   */
   push(chunk: Buffer): void;
   /** The channel ends: `ended` follows once the rest was emitted. */
   end(): void;
