@@ -20,7 +20,7 @@ afterEach(() => rm(folder, {recursive: true}));
 
 /** Long enough for what is gathered to be on its way to the file. */
 async function gathered(): Promise<void> {
-  await sleep(5);
+  await sleep(10);
   await turn();
   await turn();
 }
@@ -135,7 +135,7 @@ describe('what is recorded', () => {
 });
 
 describe('what comes right after a write', () => {
-  const gatherMilliseconds = 2;
+  const gatherMilliseconds = 4;
 
   /** A writer that has just written. */
   async function written() {
@@ -176,12 +176,12 @@ describe('what comes right after a write', () => {
 
   test('is written at once where it is much', async () => {
     const {writer, writes} = await written();
-    writer.append('b'.repeat(60 * 1024));
+    writer.append('b'.repeat(124 * 1024));
     await gathered();
     expect(writes()).toEqual([]);
     writer.append('c', undefined, 4 * 1024);
     await gathered();
-    expect(writes()).toEqual([`${'b'.repeat(60 * 1024)}c`]);
+    expect(writes()).toEqual([`${'b'.repeat(124 * 1024)}c`]);
   });
 
   test('is told at once where it has nothing to be written', async () => {

@@ -10,10 +10,10 @@ const congestedBytes = 1024 * 1024;
  * From the start of one write to that of the next at least. A write costs the same for one piece as for many, so where
  * output flows it is gathered for so long; what comes after a pause, as an echo does, is written at once.
  */
-const gatherMilliseconds = 2;
+const gatherMilliseconds = 4;
 
 /** What waits is written without delay once it is so much. */
-const gatherBytes = 64 * 1024;
+const gatherBytes = 128 * 1024;
 
 /** What is to be in the file. A function is asked when the write begins: until then more may join what it gives. */
 export type RecordedText = string | (() => string);
