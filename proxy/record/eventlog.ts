@@ -1,4 +1,3 @@
-import type {SealedRecording} from '../../core/audit/event.ts';
 import {asciicastEvent, type ElapsedTime, type EventCode} from './asciicast.ts';
 import type {RecordingWriter} from './writer.ts';
 
@@ -41,7 +40,9 @@ export class EventLog {
   /**
    * Queues a piece of a channel. It is part of the event before where that is of the same channel and still waits.
    *
-   * @param text As above, of all the pieces that are part of the event.
+   * @param text As above, of all the pieces that are part of the event; not asked for where the event has one already.
+   * @param written Called once for each event.
+   * @throws {RecordingFailed} where nothing more is taken.
    */
   join(channel: object, code: EventCode, piece: Buffer, text: (all: Buffer) => Iterable<string>, written: () => void) {
     const open = this.#open;
@@ -58,10 +59,6 @@ export class EventLog {
     };
     this.append(code, all, written, piece.length);
     this.#open = joined;
-  }
-
-  finish(): Promise<SealedRecording> {
-    return this.writer.finish();
   }
 }
 
