@@ -4,6 +4,9 @@ const detectors = ['PAN', 'TrackData', 'CardVerificationCode', 'Regex', 'Field']
 
 type DetectorName = (typeof detectors)[number];
 
+/** Names beyond which findings are counted without one: the record of a call has an end. */
+export const MAXIMUM_NAMES = 32;
+
 /** Of a stream in which nothing was found. */
 export const nothingMasked: Readonly<MaskCounts> = Object.freeze({PAN: 0});
 
@@ -52,7 +55,10 @@ export function sumOf(all: readonly Readonly<MaskCounts>[]): Readonly<MaskCounts
 }
 
 function addedTo(sum: Map<string, number>, counts: ReadonlyMap<string, number>): Map<string, number> {
-  for (const [name, count] of counts) sum.set(name, (sum.get(name) ?? 0) + count);
+  for (const [name, count] of counts) {
+    const known = sum.get(name);
+    if (known !== undefined || sum.size < MAXIMUM_NAMES) sum.set(name, (known ?? 0) + count);
+  }
   return sum;
 }
 

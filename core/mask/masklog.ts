@@ -1,3 +1,4 @@
+import {MAXIMUM_NAMES} from './counts.ts';
 import type {ExemptPlaces} from './exemptplaces.ts';
 import type {FieldNames} from './fieldnames.ts';
 import type {Finding, FindingLog} from './findinglog.ts';
@@ -5,9 +6,6 @@ import type {MaskCounts} from './masker.ts';
 import type {Detector} from './plan.ts';
 
 type Counts = Partial<Record<Finding['detector'], Map<string, number>>>;
-
-/** Names beyond which findings are counted without one: the record of a call has an end. */
-const MAXIMUM_NAMES = 32;
 
 /** Names that were masked, to be found again. */
 const KNOWN_NAMES = 256;

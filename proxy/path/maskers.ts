@@ -1,5 +1,6 @@
 import {foundIn, nothingMasked, since, sumOf} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
+import {DocumentEnd} from '../../core/mask/documentend.ts';
 import type {MaskCounts, Masker, MaskMediaType} from '../../core/mask/masker.ts';
 import type {MaskPlan} from '../../core/mask/plan.ts';
 import type {BodyReader} from '../forward/relay.ts';
@@ -76,4 +77,38 @@ export class ResponseMasker implements BodyReader, MaskedSoFar {
 /** What was masked in this stream, which mostly is nothing and then costs nothing. */
 function found({masker, before, foundBefore}: Kept): Readonly<MaskCounts> {
   return foundIn(masker.counts) === foundBefore ? nothingMasked : since(before, masker.counts);
+}
+
+/**
+ * Masks the events of a watch, with a masker only while one is under way: thousands of watches are open on which nothing
+ * passes, and a masker for each would take more memory than the rest of them.
+ */
+export class WatchMasker implements BodyReader, MaskedSoFar {
+  readonly #take: () => ResponseMasker;
+  readonly #events = new DocumentEnd();
+  #masker: ResponseMasker | undefined;
+  #before = nothingMasked;
+
+  /** @param take gives a masker for JSON */
+  constructor(take: () => ResponseMasker) {
+    this.#take = take;
+  }
+
+  get counts(): Readonly<MaskCounts> {
+    return this.#masker === undefined ? this.#before : sumOf([this.#before, this.#masker.counts]);
+  }
+
+  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    this.#masker ??= this.#take();
+    // Before it is changed.
+    this.#events.push(chunk);
+    this.#masker.push(chunk, emit);
+    if (this.#events.isBetween) this.end(emit);
+  }
+
+  end(emit: (bytes: Buffer) => void): void {
+    this.#masker?.end(emit);
+    this.#before = this.counts;
+    this.#masker = undefined;
+  }
 }

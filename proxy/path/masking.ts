@@ -9,7 +9,7 @@ import {acceptableAnswer} from './acceptable.ts';
 import type {PermittedCall} from './approval.ts';
 import type {Call, Next} from './call.ts';
 import {copiedForRecord} from './copied.ts';
-import {Maskers} from './maskers.ts';
+import {Maskers, WatchMasker} from './maskers.ts';
 import {isSecret} from './preview.ts';
 import {Refusal} from './refusal.ts';
 import {maskedHeaders} from './responseheaders.ts';
@@ -52,7 +52,9 @@ export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
       if (operation.isResourceRequest) throw unmaskable(`media type "${type}"`);
       return new PanSearch();
     }
-    const masker = maskers.take(readable.mediaType, plan, isSecret(operation));
+    const {mediaType} = readable;
+    const take = () => maskers.take(mediaType, plan, isSecret(operation));
+    const masker = mediaType === 'json' && operation.verb === 'watch' ? new WatchMasker(take) : take();
     call.masked.push(masker);
     return masker;
   }
