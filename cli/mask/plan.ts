@@ -1,6 +1,5 @@
 import {type AppliedPart, recordParts, unitePlan} from '../../core/mask/compileplan.ts';
 import type {MaskPlan} from '../../core/mask/plan.ts';
-import {unsupported} from '../../core/mask/supported.ts';
 import {compilePolicies} from '../../core/policy/compile.ts';
 import {loadMasking} from '../../core/policy/masking.ts';
 import {FileError, readPolicies} from '../policy/read.ts';
@@ -35,7 +34,5 @@ export function planOfPolicies(file: string, text: string): MaskPlan {
   });
   const plan = unitePlan(applied);
   if (plan === undefined) throw new FileError(file, undefined, 'has no masking: nothing would be masked');
-  const lacking = unsupported(plan);
-  if (lacking !== undefined) throw new FileError(file, undefined, lacking);
   return plan;
 }

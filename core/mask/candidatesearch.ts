@@ -1,6 +1,6 @@
 import {BACKSLASH, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import {meaningOf} from './characters.ts';
-import {mayStartPan, PAN_MINIMUM_DIGITS} from './pan.ts';
+import {mayStartPan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
 import {BLOCK_BYTES, type Candidates, findCandidates} from './scan/scanner.ts';
 import {readUnit} from './unit.ts';
 import type {StreamWindow} from './window.ts';
@@ -8,7 +8,7 @@ import type {StreamWindow} from './window.ts';
 /** What candidates consist of that are written plainly: digits and separators. All else is at a marker. */
 const CANDIDATE = byteSet('0123456789 +-.');
 
-/** A longer stretch of such bytes is read closely from its first digit on. */
+/** Where candidates start at the beginning of a group of digits only. */
 const STRETCH_MAXIMUM_BYTES = 32;
 
 const NO_BYTES = Buffer.alloc(0);
@@ -22,6 +22,8 @@ const NO_CANDIDATES: Candidates = {stretches: new Int32Array(0), markers: new In
 export class CandidateSearch {
   readonly #window: StreamWindow;
   readonly #json: boolean;
+  /** A longer stretch is read closely from its first digit on. */
+  readonly #stretchMaximum: number;
   #chunk: Buffer = NO_BYTES;
   /** The block that is known: its indices in the chunk, and what is in it, counted from its start. */
   #start = 0;
@@ -32,7 +34,9 @@ export class CandidateSearch {
   /** No escape goes on behind this. */
   #clear = 0;
 
-  constructor(window: StreamWindow, json: boolean) {
+  /** @param inside whether candidates also start inside of digit runs longer than any PAN */
+  constructor(window: StreamWindow, json: boolean, inside: boolean) {
+    this.#stretchMaximum = inside ? PAN_MAXIMUM_DIGITS : STRETCH_MAXIMUM_BYTES;
     this.#window = window;
     this.#json = json;
   }
@@ -127,7 +131,7 @@ export class CandidateSearch {
       const end = this.#start + (stretches[this.#nextStretch + 1] as number);
       if (start >= marker) return marker;
       if (start >= end) continue;
-      if (end === marker || end - start > STRETCH_MAXIMUM_BYTES) {
+      if (end === marker || end - start > this.#stretchMaximum) {
         const digit = firstDigit(chunk, start, end);
         if (digit < end) return digit;
       } else if (isCandidate(chunk, start, end)) return start;

@@ -3,7 +3,6 @@ import {CardMasker, type CardMaskerOptions} from './cardmasker.ts';
 import {mayHaveDigits} from './characters.ts';
 import {CODE_MINIMUM_DIGITS} from './codemasker.ts';
 import {foundIn} from './counts.ts';
-import {MaskError} from './error.ts';
 import {ExemptPlaces} from './exemptplaces.ts';
 import {FieldMasker} from './fieldmasker.ts';
 import {FieldNames} from './fieldnames.ts';
@@ -12,9 +11,9 @@ import type {Masker, MaskMediaType} from './masker.ts';
 import {countedFields, MaskLog} from './masklog.ts';
 import type {FieldExemption, MaskPlan, RegexPlan} from './plan.ts';
 import {RegexMasker} from './regexmasker.ts';
+import {DEFAULT_PAN} from './show.ts';
 import {type Stage, StagedMasker} from './stagedmasker.ts';
 import {StreamView} from './streamview.ts';
-import {unsupported} from './supported.ts';
 
 export interface MaskerOptions {
   readonly mediaType: MaskMediaType;
@@ -34,7 +33,7 @@ export interface MaskerOptions {
 
 /** What is hidden where no plan says otherwise, and nothing is left alone. */
 const CARDS: Omit<MaskPlan, 'key'> = {
-  pan: {show: 'LastFour', longDigitRuns: false},
+  pan: DEFAULT_PAN,
   trackData: true,
   cardVerificationCode: true,
   regexes: [],
@@ -45,12 +44,8 @@ const CARDS: Omit<MaskPlan, 'key'> = {
 
 /**
  * A masker for one stream of bytes in UTF-8.
- *
- * @throws {MaskError} where the plan asks for what no masker can do
  */
 export function createMasker({mediaType, plan, base64 = false, onFinding}: MaskerOptions): Masker {
-  const lacking = plan && unsupported(plan);
-  if (lacking !== undefined) throw new MaskError('NotMaskable', lacking);
   const {fields, regexes, decodeBase64, exemptFields, ...cards} = plan ?? CARDS;
   const {pan, trackData: tracks, cardVerificationCode: codes} = cards;
   const stages = new Stages(mediaType, regexes, onFinding);
@@ -61,7 +56,7 @@ export function createMasker({mediaType, plan, base64 = false, onFinding}: Maske
   }
   // Cards before patterns: of a card whose first digits a pattern has hidden, too many others would be shown.
   if (pan !== undefined || tracks || codes) {
-    stages.addCards({pan: pan !== undefined, tracks, codes}, base64 || decodeBase64, exemptFields);
+    stages.addCards({pan, tracks, codes}, base64 || decodeBase64, exemptFields);
   }
   if (regexes.length > 0) {
     const exempt = exemptFields.filter(({detectors}) => detectors.includes('Regex')).map(({path}) => path);

@@ -1,12 +1,9 @@
 import type {Separator} from './characters.ts';
 import {isCardGrouping, isTight, longestNextGroup, mayBeSeparatedBy} from './grouping.ts';
+import {LongRun} from './longrun.ts';
 import {isPan, mayBecomePan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
-
-/** Digits of a PAN that stay readable, at most (PCI DSS 3.4.1 would allow more). */
-const DIGITS_SHOWN = 4;
-
-/** Leading digits that may be shown of what is released before it is known whether it is a PAN (PCI DSS 3.5.1). */
-const LEADING_DIGITS_SHOWN = 6;
+import type {PanPlan, PanShow} from './plan.ts';
+import {hiddenDigits, leadingDigitsShown} from './show.ts';
 
 /** Bytes from the first digit on beyond which it belongs to no card: 19 digits apart, escaped three deep, have 494. */
 const RUN_MAXIMUM_BYTES = 512;
@@ -19,6 +16,8 @@ export interface PanFound {
   readonly end: number;
   /** The digits to hide; none where that is done already. */
   readonly hidden: readonly DigitPosition[];
+  /** Whether it is part of a group of digits that is longer than any card. */
+  readonly inLongRun: boolean;
 }
 
 /** The bytes in which one digit is written. */
@@ -30,7 +29,7 @@ export interface DigitPosition {
 /**
  * Groups of digits with one separator between each two, as they come in: at the end of each group every row of groups
  * that ends there is looked at. Only the last 19 digits are kept, so a run can go on for ever; a single group longer
- * than that is no card and is not searched inside.
+ * than that is no card, and is searched inside by a LongRun alone.
  */
 export class DigitRun {
   #state: 'idle' | 'digit' | 'separator' | 'overlong' = 'idle';
@@ -50,6 +49,10 @@ export class DigitRun {
   #released = false;
   /** Before this index everything is emitted; only what `release` was told. */
   #releasedTo = 0;
+  /** Only where policy asks for it. */
+  readonly #long: LongRun | undefined;
+  readonly #show: PanShow;
+  readonly #leadingShown: number;
   readonly #onPan: (pan: PanFound) => void;
   readonly #onExposed: (digit: DigitPosition) => void;
 
@@ -57,7 +60,14 @@ export class DigitRun {
    * @param onPan called for each PAN, in the order in which they end
    * @param onExposed called for each digit that must not be seen when the run is released before it has ended
    */
-  constructor(onPan: (pan: PanFound) => void, onExposed: (digit: DigitPosition) => void) {
+  constructor(
+    {show, longDigitRuns}: PanPlan,
+    onPan: (pan: PanFound) => void,
+    onExposed: (digit: DigitPosition) => void,
+  ) {
+    this.#long = longDigitRuns ? new LongRun(show, onPan, onExposed) : undefined;
+    this.#show = show;
+    this.#leadingShown = leadingDigitsShown(show);
     this.#onPan = onPan;
     this.#onExposed = onExposed;
   }
@@ -72,8 +82,10 @@ export class DigitRun {
    * @param end after its last byte
    */
   addDigit(value: number, start: number, end: number): void {
-    if (this.#state === 'overlong') return;
     this.#bound(start);
+    if (start < this.#releasedTo) this.#released = true;
+    this.#long?.addDigit(value, start, end, this.#released);
+    if (this.#state === 'overlong') return;
     if (this.#state !== 'digit') {
       this.#groups.push(this.#count);
       this.#separators.push(this.#separator);
@@ -84,7 +96,6 @@ export class DigitRun {
     this.#starts[this.#count] = start;
     this.#ends[this.#count] = end;
     this.#count++;
-    if (start < this.#releasedTo) this.#released = true;
     if (this.#released) this.#expose(this.#count - 1);
   }
 
@@ -93,6 +104,7 @@ export class DigitRun {
     const wraps = separator === 'wrap' && this.#separator === 'gap';
     if (this.#state === 'separator' && !wraps) this.end();
     if (this.#state === 'idle') return;
+    this.#long?.end();
     if (this.#state === 'digit') {
       this.#findPans();
       const isFirst = this.#groups.length === 1 && !this.#truncated;
@@ -110,6 +122,7 @@ export class DigitRun {
 
   /** A place where a card may end and another may begin, without a byte of its own. */
   addBoundary(): void {
+    this.#long?.end();
     if (this.#state === 'digit') this.#findPans();
     if (this.#state !== 'idle') this.#state = 'separator';
     this.#separator = 'gap';
@@ -132,6 +145,7 @@ export class DigitRun {
 
   /** The same as `end`, but what stands here is part of something else: nothing of it is reported. */
   discard(): void {
+    this.#long?.end();
     this.#state = 'idle';
     this.#count = 0;
     this.#groups = [];
@@ -153,6 +167,7 @@ export class DigitRun {
     this.#truncated = other.#truncated;
     this.#released = other.#released;
     this.#releasedTo = other.#releasedTo;
+    if (other.#long !== undefined) this.#long?.copy(other.#long);
   }
 
   /**
@@ -164,17 +179,21 @@ export class DigitRun {
     if (this.#state === 'idle' || this.#released) return;
     this.#released = true;
     this.#expose(0);
+    this.#long?.release();
   }
 
   /** Whether a digit that comes next is hidden though nothing is known to be a PAN. */
   get hidesNext(): boolean {
-    return this.#released && this.#count >= this.#firstExposed;
+    return this.#released && (this.#count >= this.#firstExposed || this.#long?.hidesNext === true);
   }
 
   /** The first byte that can still be part of a PAN that is not complete yet, if there is one. */
   openFrom(): number | undefined {
-    const first = this.#released ? undefined : this.#firstOpen;
-    return first === undefined ? undefined : this.#starts[first];
+    if (this.#released) return undefined;
+    const first = this.#firstOpen;
+    const open = first === undefined ? undefined : this.#starts[first];
+    const inside = this.#long?.openFrom();
+    return open === undefined || inside === undefined ? (open ?? inside) : Math.min(open, inside);
   }
 
   /** All positions move: the window's index 0 is now `bytes` further on. */
@@ -184,11 +203,13 @@ export class DigitRun {
       this.#ends[digit] = (this.#ends[digit] as number) - bytes;
     }
     this.#releasedTo -= bytes;
+    this.#long?.rebase(bytes);
   }
 
   /** Ends the run before what is at `at`, if it is too long. */
   #bound(at: number): void {
     if (this.#count > 0 && at - (this.#starts[0] as number) > RUN_MAXIMUM_BYTES) this.end();
+    this.#long?.bound(at);
   }
 
   /** The number of the first digit of a PAN that is not complete yet. */
@@ -198,7 +219,7 @@ export class DigitRun {
   }
 
   get #firstExposed(): number {
-    return (this.#firstOpen ?? Number.POSITIVE_INFINITY) + LEADING_DIGITS_SHOWN;
+    return (this.#firstOpen ?? Number.POSITIVE_INFINITY) + this.#leadingShown;
   }
 
   /** Has the digits from number `from` on hidden that show too much. */
@@ -291,10 +312,11 @@ export class DigitRun {
 
   #report(first: number): void {
     const hidden: DigitPosition[] = [];
+    const {from, to} = hiddenDigits(this.#show, this.#count - first);
     // Of a released run all is hidden that can be.
-    const to = this.#released ? first : this.#count - DIGITS_SHOWN;
-    for (let digit = first; digit < to; digit++) hidden.push(this.#positionOf(digit));
+    const last = this.#released ? first : first + to;
+    for (let digit = first + from; digit < last; digit++) hidden.push(this.#positionOf(digit));
     const [start, end] = [this.#starts[first] as number, this.#ends[this.#count - 1] as number];
-    this.#onPan({start, end, hidden});
+    this.#onPan({start, end, hidden, inLongRun: false});
   }
 }

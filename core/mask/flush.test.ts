@@ -1,27 +1,12 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
+import {flushed} from '../../test/maskcuts.ts';
 import {createMasker, type MaskerOptions} from './createmasker.ts';
 import {isPanText} from './pan.ts';
 
 const TEXT: MaskerOptions = {mediaType: 'text'};
 const JSON_: MaskerOptions = {mediaType: 'json'};
 const TEXT_BASE64: MaskerOptions = {mediaType: 'text', base64: true};
-
-/** What comes out of each part, with a flush after each but the last, and how many PANs are counted. */
-function flushed(options: MaskerOptions, parts: readonly string[]): {out: string[]; found: number} {
-  const masker = createMasker(options);
-  const out = parts.map((part, index) => {
-    const emitted: Buffer[] = [];
-    const emit = (bytes: Buffer): void => {
-      emitted.push(Buffer.from(bytes));
-    };
-    masker.push(Buffer.from(part), emit);
-    if (index < parts.length - 1) masker.flush(emit);
-    else masker.end(emit);
-    return Buffer.concat(emitted).toString('latin1');
-  });
-  return {out, found: masker.counts.PAN};
-}
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 

@@ -1,8 +1,11 @@
 import {isPanText, mayBecomePanText, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
+import type {PanShow} from './plan.ts';
+import {maskedPan} from './show.ts';
 
 /** RFC 8259 section 6, but for exponents that could be a card. */
 const NUMBER = /^-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,11}))?$/;
 const OPEN_NUMBER = /^-?([0-9]*)(?:\.([0-9]*))?(?:[eE]\+?[0-9]{0,2})?$/;
+const INTEGER = /^-?[0-9]*$/;
 const LONG_NUMBER = /^-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?$/;
 
 /** Fewest digits of a fraction that an exponent makes a card of: encoders write one digit before the dot. */
@@ -11,9 +14,12 @@ const FRACTION_MINIMUM_DIGITS = PAN_MINIMUM_DIGITS - 1;
 /** Digits of a mantissa beyond which no exponent is looked at; a double has 17. */
 const MANTISSA_MAXIMUM_DIGITS = 24;
 
-/** What a JSON number token says about cards; `lastFour` are digits that may stay. */
+/** A longer number token is not waited for: what is hidden of it are digits. */
+export const LONG_NUMBER_MAXIMUM_BYTES = 128;
+
+/** What a JSON number token says about cards. */
 export type NumberReading =
-  | {readonly kind: 'pan'; readonly pan: string; readonly lastFour: string}
+  | {readonly kind: 'pan'; readonly pan: string}
   | {readonly kind: 'number'}
   | {readonly kind: 'noNumber'};
 
@@ -31,9 +37,9 @@ export function readNumber(token: string): NumberReading {
   const isReadable = integer.length + fraction.length <= MANTISSA_MAXIMUM_DIGITS;
   if (isMoved && isReadable && length > 0 && length <= PAN_MAXIMUM_DIGITS) {
     const value = (integer + fraction).padEnd(length, '0').slice(0, length);
-    if (isPanText(value)) return {kind: 'pan', pan: value, lastFour: value.slice(-4)};
+    if (isPanText(value)) return {kind: 'pan', pan: value};
   }
-  if (isPanText(integer)) return {kind: 'pan', pan: integer, lastFour: integer.slice(-4)};
+  if (isPanText(integer)) return {kind: 'pan', pan: integer};
   return {kind: 'number'};
 }
 
@@ -47,9 +53,24 @@ export function mayBecomePanNumber(start: string): boolean {
   return mantissa.length <= MANTISSA_MAXIMUM_DIGITS && mayBecomePanText(mantissa.slice(0, PAN_MINIMUM_DIGITS));
 }
 
-/** The string token of the same length that stands in the place of a number token of at least six characters. */
-export function maskedNumber(length: number, lastFour: string): string {
-  return `"${lastFour.padStart(length - 2, '*')}"`;
+/** The string token of the same length that stands in the place of the number token of a PAN. */
+export function maskedNumber(length: number, pan: string, show: PanShow): string {
+  return `"${maskedPan(pan, length - 2, show)}"`;
+}
+
+/** The same for a number token in which a PAN stands among other digits. */
+export function maskedLongNumber(length: number): string {
+  return `"${'*'.repeat(length - 2)}"`;
+}
+
+/** Whether a number token that starts so can have an integer part of any length, with a PAN in it. */
+export function mayHoldPan(start: string): boolean {
+  return start.length <= LONG_NUMBER_MAXIMUM_BYTES && isInteger(start);
+}
+
+/** Whether a number token starts so with its integer part, or not at all yet. */
+export function isInteger(start: string): boolean {
+  return INTEGER.test(start);
 }
 
 /**

@@ -169,6 +169,7 @@ function tracesOf({pan, trackData, cardVerificationCode, regexes}: MaskPlan, mar
   return {
     pan: hasPan,
     panWithoutDigits: hasPan && pan.show === 'None',
+    panInLongRuns: hasPan && pan.longDigitRuns,
     runs: (trackData && looks('TrackData')) || (regexes.length > 0 && looks('Regex')),
     cardVerificationCode: cardVerificationCode && looks('CardVerificationCode'),
   };

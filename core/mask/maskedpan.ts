@@ -12,6 +12,13 @@ const LAST_DIGITS = 4;
 /** Asterisks in a row before the last digits: the shortest card as a JSON number has so many. */
 const HIDDEN_MINIMUM = 6;
 
+/** The same between the first six and the last four, and where they are digits of no number. */
+const HIDDEN_BETWEEN_MINIMUM = 3;
+const HIDDEN_INSIDE_MINIMUM = 5;
+
+/** Bytes of a digit in UTF-8, each of which becomes an asterisk; in an escape two do. */
+const ASTERISKS_PER_DIGIT = [1, 2, 3, 4];
+
 /** Between two groups, an escape and a line wrap among them. */
 const SEPARATORS_MAXIMUM = 3;
 
@@ -36,13 +43,14 @@ export function holdsAsterisk(text: string): boolean {
  * Whether a text holds a card number as maskers leave it behind, in any of the ways to write one that they read.
  *
  * @param withoutDigits whether it may be one of which no digit is shown
+ * @param inLongRuns whether it may be one inside of a digit run longer than any card
  */
-export function holdsMaskedPan(text: string, withoutDigits: boolean): boolean {
+export function holdsMaskedPan(text: string, withoutDigits: boolean, inLongRuns: boolean): boolean {
   const bytes = Buffer.from(text);
   const raw = bytes.toString('latin1');
   const window = new StreamWindow();
   window.open(bytes);
-  const row = new Row(withoutDigits);
+  const row = new Row(withoutDigits, inLongRuns);
   const next = new RegExp(ASTERISKS, 'gi');
   for (let at = 0; ; ) {
     next.lastIndex = at;
@@ -101,14 +109,16 @@ interface Group {
 class Row {
   found = false;
   readonly #withoutDigits: boolean;
+  readonly #long: LongGroup | undefined;
   readonly #groups: Group[] = [];
   readonly #separators: Separator[] = [];
   #group: Group | undefined;
   /** Since the last group. */
   #pending: Separator[] = [];
 
-  constructor(withoutDigits: boolean) {
+  constructor(withoutDigits: boolean, inLongRuns: boolean) {
     this.#withoutDigits = withoutDigits;
+    this.#long = inLongRuns ? new LongGroup() : undefined;
   }
 
   get isEmpty(): boolean {
@@ -118,6 +128,7 @@ class Row {
   add(meaning: Meaning, asterisks: number): void {
     switch (meaning.kind) {
       case 'digit': {
+        this.#long?.digit();
         const group = this.#open();
         if (group.hidden === 0) group.before++;
         else group.after++;
@@ -125,6 +136,7 @@ class Row {
         break;
       }
       case 'separator':
+        this.found ||= this.#long?.end() ?? false;
         this.#close();
         this.#pending.push(meaning.separator);
         if (this.#pending.length > SEPARATORS_MAXIMUM) this.end();
@@ -137,11 +149,17 @@ class Row {
   }
 
   asterisk(): void {
-    if (this.#group !== undefined && this.#group.after > 0) this.end();
+    this.#long?.asterisk();
+    if (this.#group !== undefined && this.#group.after > 0) this.#reset();
     this.#open().hidden++;
   }
 
   end(): void {
+    this.found ||= this.#long?.end() ?? false;
+    this.#reset();
+  }
+
+  #reset(): void {
     this.#close();
     this.#groups.length = 0;
     this.#separators.length = 0;
@@ -191,16 +209,55 @@ class Row {
 
   #isMasked(first: number, before: number, hidden: number, after: number): boolean {
     const isShown = after === LAST_DIGITS && (before === 0 || before === FIRST_DIGITS);
-    if (!isShown && !(this.#withoutDigits && before + after === 0)) return false;
+    const isHidden = this.#withoutDigits && before + after === 0;
+    if (!isShown && !isHidden) return false;
     const isOneGroup = first === this.#groups.length - 1;
     // Nobody writes asterisks against four digits otherwise, however many they are.
-    if (isOneGroup && isShown && before === 0 && hidden >= HIDDEN_MINIMUM) return true;
-    const asterisksPerDigit = this.#groups.at(-1)?.asterisksPerDigit ?? 1;
+    const hiddenMinimum = before === 0 ? HIDDEN_MINIMUM : HIDDEN_BETWEEN_MINIMUM;
+    if (isOneGroup && isShown && hidden >= hiddenMinimum) return true;
+    // Where no digit is left it is not known how they were written, and rules are drawn with many asterisks.
+    if (isHidden && !isOneGroup) return ASTERISKS_PER_DIGIT.some((each) => this.#isCard(first, 0, hidden, 0, each));
+    return this.#isCard(first, before, hidden, after, this.#groups.at(-1)?.asterisksPerDigit ?? 1);
+  }
+
+  #isCard(first: number, before: number, hidden: number, after: number, asterisksPerDigit: number): boolean {
     const digits = before + hidden / asterisksPerDigit + after;
     if (!Number.isInteger(digits) || digits < PAN_MINIMUM_DIGITS || digits > PAN_MAXIMUM_DIGITS) return false;
     const sizes = this.#groups
       .slice(first)
       .map((group) => group.before + group.hidden / asterisksPerDigit + group.after);
-    return isOneGroup || isCardGrouping(sizes, this.#separators.slice(first));
+    return first === this.#groups.length - 1 || isCardGrouping(sizes, this.#separators.slice(first));
+  }
+}
+
+/** Digits and asterisks without anything between. */
+class LongGroup {
+  #count = 0;
+  #digits = 0;
+  /** The asterisks it ends with, and the most in a row. */
+  #hidden = 0;
+  #mostHidden = 0;
+
+  digit(): void {
+    this.#count++;
+    this.#digits++;
+    this.#hidden = 0;
+  }
+
+  asterisk(): void {
+    this.#count++;
+    this.#hidden++;
+    this.#mostHidden = Math.max(this.#mostHidden, this.#hidden);
+  }
+
+  /** Whether it was a run of digits longer than any card, of which some are hidden. */
+  end(): boolean {
+    const isLong = this.#count > PAN_MAXIMUM_DIGITS && this.#digits > 0;
+    const isMasked = isLong && this.#mostHidden >= HIDDEN_INSIDE_MINIMUM;
+    this.#count = 0;
+    this.#digits = 0;
+    this.#hidden = 0;
+    this.#mostHidden = 0;
+    return isMasked;
   }
 }

@@ -1,9 +1,23 @@
 import {describe, expect, test} from '@jest/globals';
 import {holdsMask, type MaskTraces} from './maskedtext.ts';
 
-const nothing: MaskTraces = {pan: false, panWithoutDigits: false, runs: false, cardVerificationCode: false};
+const nothing: MaskTraces = {
+  pan: false,
+  panWithoutDigits: false,
+  panInLongRuns: false,
+  runs: false,
+  cardVerificationCode: false,
+};
 const pan: MaskTraces = {...nothing, pan: true};
-const all: MaskTraces = {pan: true, panWithoutDigits: true, runs: true, cardVerificationCode: true};
+const none: MaskTraces = {...pan, panWithoutDigits: true};
+const inside: MaskTraces = {...pan, panInLongRuns: true};
+const all: MaskTraces = {
+  pan: true,
+  panWithoutDigits: true,
+  panInLongRuns: true,
+  runs: true,
+  cardVerificationCode: true,
+};
 
 describe('masked are', () => {
   test.each<[string, MaskTraces]>([
@@ -31,7 +45,22 @@ describe('masked are', () => {
     ['**** ****\n**** 1111', pan],
     ['****+****+****+1111', pan],
     ['x\n************1111\ny', pan],
-    ['no. ****************.', all],
+    ['411111****1111', pan],
+    ['378282***0005', pan],
+    ['411111**************1111', pan],
+    ['no. ****************.', none],
+    ['**** **** **** ****', none],
+    ['**** ****** *****', none],
+    ['{"a":"****************"}', none],
+    [`no. ${'*'.repeat(48)}.`, none],
+    [`${`${'*'.repeat(12)} `.repeat(3)}${'*'.repeat(12)}`, none],
+    [`${'%2a'.repeat(16)}`, none],
+    [`no. ${'*'.repeat(25)}.`, none],
+    ['000000************44449999', inside],
+    ['no. 9************4444999, ok', inside],
+    ['000000555555*****44449999', inside],
+    ['00************44440000************4444', inside],
+    [`000000${'\\u002a'.repeat(12)}444499`, inside],
     ['password=******', all],
     ['%B****************************?', all],
     ['cvv: ***', all],
@@ -62,6 +91,12 @@ describe('not masked are', () => {
     ['src/**/*.ts', all],
     ['**** 2024', all],
     ['****** 2024-01-02 ******', pan],
+    ['000000************44449999', pan],
+    ['1**************1111', inside],
+    ['00000000000000000000*****', {...inside, pan: false}],
+    ['0000000000000000****', inside],
+    ['a 20 ******************** b', inside],
+    [`/*${'*'.repeat(39)}\n * 2024\n ${'*'.repeat(39)}*/`, none],
     ['************ 2024', pan],
     ['*****1111', pan],
     ['************111', pan],

@@ -5,6 +5,8 @@ export interface MaskTraces {
   readonly pan: boolean;
   /** Card numbers are masked without a digit that stays. */
   readonly panWithoutDigits: boolean;
+  /** Card numbers are masked inside of digit runs longer than any. */
+  readonly panInLongRuns: boolean;
   /** Something else may be masked in the middle of a text. */
   readonly runs: boolean;
   readonly cardVerificationCode: boolean;
@@ -14,6 +16,8 @@ export interface MaskTraces {
 const ASTERISKS_MINIMUM = 3;
 /** Of asterisks in the middle of a text; fewer are emphasis and rules of Markdown. */
 const RUN_MINIMUM = 6;
+/** The same of a card number without a digit that stays. */
+const PAN_RUN_MINIMUM = 12;
 
 /**
  * Whether a text holds what maskers leave behind, so that it would overwrite the data that was masked. Asterisks of
@@ -23,8 +27,9 @@ export function holdsMask(text: string, traces: MaskTraces): boolean {
   if (!holdsAsterisk(text)) return false;
   if (isAsterisks(text, ASTERISKS_MINIMUM)) return true;
   return (
-    (traces.pan && holdsMaskedPan(text, traces.panWithoutDigits)) ||
-    (traces.runs && holdsRun(text)) ||
+    (traces.pan && holdsMaskedPan(text, traces.panWithoutDigits, traces.panInLongRuns)) ||
+    (traces.panWithoutDigits && holdsRun(text, PAN_RUN_MINIMUM)) ||
+    (traces.runs && holdsRun(text, RUN_MINIMUM)) ||
     (traces.cardVerificationCode && holdsMaskedCode(text))
   );
 }
@@ -34,9 +39,9 @@ export function isAsterisks(text: string, atLeast: number): boolean {
   return text.length >= atLeast && endOf(text, 0, '*') === text.length;
 }
 
-/** Whether asterisks stand in a line with something else than what lines are drawn with. */
-function holdsRun(text: string): boolean {
-  return text.split('\n').some((line) => line.includes('*'.repeat(RUN_MINIMUM)) && /[^\s*/#=;+|_-]/.test(line));
+/** Whether so many asterisks stand in a line with something else than what lines are drawn with. */
+function holdsRun(text: string, atLeast: number): boolean {
+  return text.split('\n').some((line) => line.includes('*'.repeat(atLeast)) && /[^\s*/#=;+|_-]/.test(line));
 }
 
 /** Whether three or four asterisks stand where the value of something stands. */

@@ -1,268 +1,32 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {type Meaning, meaningOf, type Separator} from './characters.ts';
+import {reference} from '../../test/mask/reference.ts';
 import {createMasker, type MaskerOptions} from './createmasker.ts';
-import {isCardGrouping, isTight} from './grouping.ts';
-import {isIdentifier} from './identifier.ts';
-import {maskedNumber, readNumber} from './jsonnumber.ts';
-import {isPanText} from './pan.ts';
-import type {MaskPlan} from './plan.ts';
+import type {MaskPlan, PanPlan} from './plan.ts';
 
 const RUNS = {numRuns: 1000};
 
-/** What the reference hides. */
-const CARD_NUMBERS: MaskPlan = {
-  key: '',
-  pan: {show: 'LastFour', longDigitRuns: false},
-  trackData: false,
-  cardVerificationCode: false,
-  regexes: [],
-  fields: [],
-  decodeBase64: false,
-  exemptFields: [],
-};
+/** Mostly what most policies say. */
+const panPlan: fc.Arbitrary<PanPlan> = fc.oneof(
+  fc.constant({show: 'LastFour', longDigitRuns: false} as const),
+  fc.record({show: fc.constantFrom('None' as const, 'LastFour', 'FirstSixLastFour'), longDigitRuns: fc.boolean()}),
+);
 
-interface Token {
-  readonly start: number;
-  readonly length: number;
-  readonly meaning: Meaning | {readonly kind: 'boundary'};
-}
-
-/** A digit as written: where, and which. */
-interface Unit {
-  readonly start: number;
-  readonly end: number;
-  readonly digit: string;
-}
-
-interface Group {
-  /** What stands before it. */
-  readonly separator: Separator;
-  readonly digits: Unit[];
-}
-
-/** Groups of digits with one separator between each two. */
-type Run = Group[];
-
-/**
- * What the engine must do, on a whole document: slow, and as plain as can be. It shares with the engine only what is
- * known of a character, and decided about a number once it is found (issuers, groupings, identifiers, JSON numbers),
- * each tested by itself.
- */
-function reference(mediaType: 'json' | 'text', input: string): string {
-  if (mediaType === 'text') return maskStretch(input, false);
-  // Strings and what is between them.
-  return input
-    .split(/("(?:[^"\\]|\\.)*")/s)
-    .map((part, index) => (index % 2 === 1 ? maskStretch(part, true) : maskNumbers(part)))
-    .join('');
-}
-
-function maskNumbers(outside: string): string {
-  return outside.replace(/-?[0-9][-+.eE0-9]*/g, (token) => {
-    const number = readNumber(token);
-    return number.kind === 'pan' ? maskedNumber(token.length, number.lastFour) : token;
-  });
-}
-
-function maskStretch(text: string, json: boolean): string {
-  const out = [...text];
-  const runs = [false, true].flatMap((decode) => runsOf(tokensOf(text, json, decode)));
-  for (const window of runs.flatMap(cardsIn)) {
-    const units = window.flatMap(({digits}) => digits);
-    const [first, last] = [units[0], units.at(-1)];
-    if (first === undefined || last === undefined || standsInIdentifier(text, first.start, last.end)) continue;
-    for (const {start, end} of units.slice(0, -4)) {
-      const hidden = hiddenDigit(text.slice(start, end));
-      for (const [index, character] of [...hidden].entries()) out[start + index] = character;
-    }
-  }
-  return out.join('');
-}
-
-/** An asterisk, or some, as the digit is written. */
-function hiddenDigit(written: string): string {
-  if (written.length === 1) return '*';
-  if (written.startsWith('%')) return written.replace(/[0-9a-f]{2}/gi, '2a');
-  const reference = /^(.*#)(x?)([0-9a-f]+);$/is.exec(written);
-  if (reference !== null) {
-    const [, before = '', x = '', digits = ''] = reference;
-    return `${before}${x}${(x === '' ? '42' : '2a').padStart(digits.length, '0')};`;
-  }
-  return written.startsWith('\\') ? written.replace(/u.{4}/gs, 'u002a') : '*'.repeat(written.length);
-}
-
-function standsInIdentifier(text: string, start: number, end: number): boolean {
-  if (!/^[0-9-]*$/.test(text.slice(start, end))) return false;
-  const from = start - (/[0-9A-Fa-f.+-]*$/.exec(text.slice(0, start))?.[0].length ?? 0);
-  const to = end + (/^[0-9A-Fa-f.+-]*/.exec(text.slice(end))?.[0].length ?? 0);
-  const word = {text: text.slice(from, to), before: text.slice(from - 1, from), after: text.slice(to, to + 1)};
-  return isIdentifier(word, start - from, end - from);
-}
-
-function cardsIn(run: Run): Run[] {
-  const found: Run[] = [];
-  for (let from = 0; from < run.length; from++) {
-    for (let to = from + 1; to <= run.length; to++) {
-      const groups = run.slice(from, to);
-      const sizes = groups.map(({digits}) => digits.length);
-      const separators = groups.slice(1).map(({separator}) => separator);
-      const isWhole = groups.length === run.length;
-      const number = groups.flatMap(({digits}) => digits.map(({digit}) => digit));
-      if (groups.length > 1 && isTight(sizes[0] ?? 0) && !isWhole) continue;
-      if (isCardGrouping(sizes, separators) && isPanText(number.join(''))) found.push(groups);
-    }
-  }
-  return found;
-}
-
-function runsOf(tokens: readonly Token[]): Run[] {
-  const runs: Run[] = [];
-  let run: Run = [];
-  let separator: Separator | undefined = 'gap';
-  const end = (): void => {
-    if (run.length > 0) runs.push(run);
-    run = [];
-    separator = 'gap';
+function planOf(pan: PanPlan): MaskPlan {
+  return {
+    key: '',
+    pan,
+    trackData: false,
+    cardVerificationCode: false,
+    regexes: [],
+    fields: [],
+    decodeBase64: false,
+    exemptFields: [],
   };
-  for (const {start, length, meaning} of tokens) {
-    switch (meaning.kind) {
-      case 'digit':
-        if (separator !== undefined) run.push({separator, digits: []});
-        separator = undefined;
-        run.at(-1)?.digits.push({start, end: start + length, digit: String(meaning.value)});
-        break;
-      case 'separator': {
-        const last = run.at(-1);
-        if (separator === 'gap' && meaning.separator === 'wrap' && last !== undefined) separator = 'wrap';
-        else if (separator !== undefined || last === undefined) end();
-        else {
-          // Dots make a row of their own.
-          if (run.length > 1 && (last.separator === 'dot') !== (meaning.separator === 'dot')) {
-            runs.push(run);
-            run = [last];
-          }
-          separator = meaning.separator;
-        }
-        break;
-      }
-      case 'boundary':
-        separator = 'gap';
-        break;
-      case 'other':
-        end();
-        break;
-      case 'invisible':
-    }
-  }
-  end();
-  return runs;
 }
 
-/** Latin-1 text is read one character of UTF-8, escape, or, decoded, encoded character at a time. */
-function tokensOf(text: string, json: boolean, decode: boolean): Token[] {
-  const tokens: Token[] = [];
-  for (let at = 0; at < text.length; ) {
-    const {length, codePoint, isWord} = characterAt(text, at, json);
-    const decoded = decode ? decodedAt(text, at, length, codePoint, json) : undefined;
-    if (decoded !== undefined) tokens.push({start: at, ...decoded});
-    else if (isWord && !(decode && meaningOf(codePoint).kind !== 'other')) {
-      tokens.push({start: at, length: 1, meaning: {kind: 'other'}});
-      for (let index = at + length - 4; index < at + length; index++) {
-        tokens.push({start: index, length: 1, meaning: {kind: 'digit', value: Number(text[index])}});
-      }
-      tokens.push({start: at + length, length: 0, meaning: {kind: 'boundary'}});
-    } else tokens.push({start: at, length, meaning: meaningOf(codePoint)});
-    at += decoded?.length ?? length;
-  }
-  return tokens;
-}
-
-const NO_CHARACTER = 0;
-
-/** The code point at this place, and whether it may as well be a word before four digits. */
-function characterAt(text: string, at: number, json: boolean): {length: number; codePoint: number; isWord: boolean} {
-  const rest = text.slice(at, at + 26);
-  const backslashes = /^\\*/.exec(rest)?.[0].length ?? 0;
-  if (backslashes > 0) {
-    const own = [8, 4, 2, 1].find((count) => count <= backslashes) ?? 1;
-    const hex = /^u([0-9a-f]{4})/i.exec(rest.slice(backslashes))?.[1];
-    if (own < backslashes || hex === undefined) return {length: own, codePoint: NO_CHARACTER, isWord: false};
-    const codePoint = Number.parseInt(hex, 16);
-    const pair = /^(\\+u(d[89ab]..))(\\+u(d[c-f]..))/i.exec(rest);
-    if (pair?.[1] !== undefined && pair[3]?.length === pair[1].length) {
-      const character = String.fromCharCode(codePoint, Number.parseInt(pair[4] ?? '', 16)).codePointAt(0) ?? 0;
-      return {length: pair[0].length, codePoint: character, isWord: false};
-    }
-    const isWord = /^[0-9]{4}$/.test(hex) && codePoint > 0xff && !(json && backslashes === 1);
-    return {length: backslashes + 5, codePoint, isWord};
-  }
-  for (const length of [1, 2, 3, 4]) {
-    const codePoint = utf8(Buffer.from(rest.slice(0, length), 'latin1'));
-    if (codePoint !== undefined) return {length, codePoint, isWord: false};
-  }
-  return {length: 1, codePoint: NO_CHARACTER, isWord: false};
-}
-
-/** The one character that these bytes are. */
-function utf8(bytes: Buffer): number | undefined {
-  const [character, ...others] = bytes.toString();
-  return others.length === 0 && character !== undefined && Buffer.from(character).equals(bytes)
-    ? character.codePointAt(0)
-    : undefined;
-}
-
-/** What is encoded at this place, where the character there has this length and code point. */
-function decodedAt(
-  text: string,
-  at: number,
-  length: number,
-  codePoint: number,
-  json: boolean,
-): Pick<Token, 'length' | 'meaning'> | undefined {
-  const rest = text.slice(at + length, at + length + 30);
-  switch (String.fromCodePoint(codePoint)) {
-    case '%':
-      return length === 1 ? percentAt(text.slice(at, at + 12)) : undefined;
-    case '&':
-      return referenceAt(rest, length);
-    case '\u001b': {
-      const sequence = /^\[(?:[0-9]{0,3}[;:])*[0-9]{0,3}[mK]/.exec(rest)?.[0];
-      if (sequence === undefined || sequence.length > 22) return undefined;
-      return {length: length + sequence.length, meaning: {kind: 'invisible'}};
-    }
-    case '\r':
-      if (json || length > 1 || !rest.startsWith('\n')) return undefined;
-      return {length: 2, meaning: {kind: 'separator', separator: 'wrap'}};
-    default:
-      return undefined;
-  }
-}
-
-function percentAt(text: string): Pick<Token, 'length' | 'meaning'> | undefined {
-  for (const length of [3, 6, 9, 12]) {
-    const written = text.slice(0, length);
-    if (written.length < length || !/^(?:%[0-9a-f]{2})+$/i.test(written)) break;
-    const codePoint = utf8(Buffer.from(written.replaceAll('%', ''), 'hex'));
-    if (codePoint !== undefined && meaningOf(codePoint).kind !== 'other')
-      return {length, meaning: meaningOf(codePoint)};
-  }
-  return /^%[0-9a-f]{2}/i.test(text) ? {length: 3, meaning: {kind: 'other'}} : undefined;
-}
-
-function referenceAt(rest: string, before: number): Pick<Token, 'length' | 'meaning'> | undefined {
-  const numeric = /^#(?:x([0-9a-f]{1,6})|([0-9]{1,6}));/i.exec(rest);
-  if (numeric !== null) {
-    const [whole, hex, decimal = ''] = numeric;
-    const meaning = meaningOf(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
-    return meaning.kind === 'other' ? undefined : {length: before + whole.length, meaning};
-  }
-  if (rest.startsWith('nbsp;')) return {length: before + 5, meaning: {kind: 'separator', separator: 'gap'}};
-  return rest.startsWith('shy;') ? {length: before + 4, meaning: {kind: 'invisible'}} : undefined;
-}
-
-function masked(options: MaskerOptions, input: Buffer, sizes: readonly number[]): string {
-  const masker = createMasker({...options, plan: CARD_NUMBERS});
+function masked(options: MaskerOptions, pan: PanPlan, input: Buffer, sizes: readonly number[]): string {
+  const masker = createMasker({...options, plan: planOf(pan)});
   let out = '';
   const emit = (bytes: Buffer): void => {
     out += bytes.toString('latin1');
@@ -275,6 +39,32 @@ function masked(options: MaskerOptions, input: Buffer, sizes: readonly number[])
   }
   masker.end(emit);
   return out;
+}
+
+/**
+ * In a long run it cannot always be told any more whether a part of it is an identifier, as a part that is hidden by
+ * then has changed the word: then it is hidden. All else is as the reference says.
+ */
+function expectMasked(mediaType: 'json' | 'text', plan: PanPlan, input: string, out: string): void {
+  const least = reference(mediaType, input, plan);
+  if (!plan.longDigitRuns) expect(out).toBe(least);
+  if (out === least) return;
+  const most = oneMask(reference(mediaType, input, plan, false));
+  const [hidden, mustBeHidden] = [oneMask(out), oneMask(least)];
+  expect(hidden).toHaveLength(input.length);
+  for (const [index, byte] of [...input].entries()) {
+    if (mustBeHidden[index] !== byte && hidden[index] === byte)
+      throw new Error(`shown at ${index}: ${out}, not ${least}`);
+    if (most[index] === byte && hidden[index] !== byte) throw new Error(`hidden at ${index}: ${out}, not ${most}`);
+  }
+}
+
+/**
+ * Where the digits of an encoding are digits of a long run as well, both readings may hide them, and the asterisks of
+ * the second are written over the code of the first.
+ */
+function oneMask(text: string): string {
+  return text.replace(/%(?:2\*|\*a|\*\*)/g, '%2a');
 }
 
 /** Luhn's check digit appended. */
@@ -341,6 +131,11 @@ const WRITTEN: readonly ((digit: string) => string)[] = [
   ...[(digit: string) => `\u200b${digit}`, (digit: string) => `${digit}\u001b[0m`],
 ];
 
+/** Among other digits. */
+const inside = fc
+  .tuple(digits({minLength: 0, maxLength: 30}), card, digits({minLength: 0, maxLength: 30}))
+  .map((parts) => parts.join(''));
+
 const grouped = fc
   .tuple(
     card,
@@ -406,7 +201,9 @@ const filler = fc.constantFrom(
 );
 
 const content = fc
-  .array(fc.oneof(card, grouped, escaped, filler, filler, digits({minLength: 1, maxLength: 24})), {maxLength: 12})
+  .array(fc.oneof(card, inside, grouped, escaped, filler, filler, digits({minLength: 1, maxLength: 24})), {
+    maxLength: 12,
+  })
   // A word of more than 128 bytes is not waited for, which the reference does not know.
   .filter((parts) => !/[0-9A-Fa-f.+-]{100}/.test(parts.join('')))
   .map((parts) => parts.join(''));
@@ -426,6 +223,7 @@ const numberToken = fc.oneof(
   card.map((number) => `0.${number}`),
   card.map((number) => `${number}00e-2`),
   fc.integer().map(String),
+  inside.filter((number) => !number.startsWith('0')),
   fc.double({noNaN: true, noDefaultInfinity: true}).map((value) => JSON.stringify(value)),
 );
 
@@ -455,11 +253,11 @@ const jsonText: fc.Arbitrary<string> = fc.letrec<{value: string}>((tie) => ({
 
 test('text comes out as the reference masks it, however it is cut', () => {
   fc.assert(
-    fc.property(content, chunkSizes, (text, sizes) => {
+    fc.property(content, panPlan, chunkSizes, (text, plan, sizes) => {
       const input = bytesOf(text);
-      const expected = reference('text', input.toString('latin1'));
-      expect(masked({mediaType: 'text'}, input, sizes)).toBe(expected);
-      expect(masked({mediaType: 'text'}, input, [input.length])).toBe(expected);
+      const whole = masked({mediaType: 'text'}, plan, input, [input.length]);
+      expectMasked('text', plan, input.toString('latin1'), whole);
+      expect(masked({mediaType: 'text'}, plan, input, sizes)).toBe(whole);
     }),
     RUNS,
   );
@@ -468,11 +266,11 @@ test('text comes out as the reference masks it, however it is cut', () => {
 describe('JSON', () => {
   test('comes out as the reference masks it, however it is cut', () => {
     fc.assert(
-      fc.property(jsonText, chunkSizes, (text, sizes) => {
+      fc.property(jsonText, panPlan, chunkSizes, (text, plan, sizes) => {
         const input = bytesOf(text);
-        const expected = reference('json', input.toString('latin1'));
-        expect(masked({mediaType: 'json'}, input, sizes)).toBe(expected);
-        expect(masked({mediaType: 'json'}, input, [input.length])).toBe(expected);
+        const whole = masked({mediaType: 'json'}, plan, input, [input.length]);
+        expectMasked('json', plan, input.toString('latin1'), whole);
+        expect(masked({mediaType: 'json'}, plan, input, sizes)).toBe(whole);
       }),
       RUNS,
     );
@@ -480,9 +278,9 @@ describe('JSON', () => {
 
   test('parses as before, with the same shape and as many keys, but for numbers that became strings', () => {
     fc.assert(
-      fc.property(jsonText, (text) => {
+      fc.property(jsonText, panPlan, (text, plan) => {
         const input = bytesOf(text);
-        const out = Buffer.from(masked({mediaType: 'json'}, input, [input.length]), 'latin1');
+        const out = Buffer.from(masked({mediaType: 'json'}, plan, input, [input.length]), 'latin1');
         expect(out.length).toBe(input.length);
         expectSameShape(JSON.parse(input.toString()), JSON.parse(out.toString()));
       }),
@@ -505,19 +303,24 @@ function expectSameShape(before: unknown, after: unknown): void {
     }
     expect(typeof after).toBe('object');
   } else if (typeof before === 'number' && typeof after === 'string') {
-    expect(after).toMatch(/^\*{6,}[0-9]{4}$/);
+    expect(after).toMatch(/^(?:[0-9]{6})?\*{3,}(?:[0-9]{4})?$/);
   } else expect(typeof after).toBe(typeof before);
 }
 
 test('base64 in a Secret decodes to what the reference masks, however it is cut', () => {
   fc.assert(
-    fc.property(fc.array(content, {maxLength: 4}), chunkSizes, (values, sizes) => {
-      const encoded = (texts: readonly Buffer[]): Buffer =>
-        Buffer.from(JSON.stringify({kind: 'Secret', data: texts.map((text) => text.toString('base64'))}));
+    fc.property(fc.array(content, {maxLength: 4}), panPlan, chunkSizes, (values, plan, sizes) => {
       const plain = values.map(bytesOf);
-      const input = encoded(plain);
-      const expected = encoded(plain.map((text) => Buffer.from(reference('text', text.toString('latin1')), 'latin1')));
-      expect(masked({mediaType: 'json', base64: true}, input, sizes)).toBe(expected.toString());
+      const input = Buffer.from(JSON.stringify({kind: 'Secret', data: plain.map((text) => text.toString('base64'))}));
+      const whole = masked({mediaType: 'json', base64: true}, plan, input, [input.length]);
+      const {data} = JSON.parse(whole) as {readonly data: readonly string[]};
+      expect(data).toHaveLength(plain.length);
+      for (const [index, value] of data.entries()) {
+        const text = (plain[index] as Buffer).toString('latin1');
+        expectMasked('text', plan, text, Buffer.from(value, 'base64').toString('latin1'));
+      }
+      expect(whole).toHaveLength(input.length);
+      expect(masked({mediaType: 'json', base64: true}, plan, input, sizes)).toBe(whole);
     }),
     RUNS,
   );
@@ -532,10 +335,10 @@ test('any bytes come out at the same length, the same however they are cut', () 
   );
   const options = fc.record({mediaType: fc.constantFrom('json' as const, 'text' as const), base64: fc.boolean()});
   fc.assert(
-    fc.property(bytes, options, chunkSizes, (input, option, sizes) => {
-      const whole = masked(option, input, [Math.max(input.length, 1)]);
+    fc.property(bytes, options, panPlan, chunkSizes, (input, option, plan, sizes) => {
+      const whole = masked(option, plan, input, [Math.max(input.length, 1)]);
       expect(whole).toHaveLength(input.length);
-      expect(masked(option, input, sizes)).toBe(whole);
+      expect(masked(option, plan, input, sizes)).toBe(whole);
     }),
     RUNS,
   );

@@ -5,26 +5,27 @@ export const PAN_MINIMUM_DIGITS = 12;
 export const PAN_MAXIMUM_DIGITS = 19;
 
 /** Digits of the longest prefix in the issuer table. */
-const PREFIX_DIGITS = 8;
+export const PAN_PREFIX_DIGITS = 8;
 
 interface Range {
-  /** Both are PREFIX_DIGITS long: the shortest prefixes are filled up with 0 and 9. */
+  /** Both are PAN_PREFIX_DIGITS long: the shortest prefixes are filled up with 0 and 9. */
   readonly low: number;
   readonly high: number;
-  readonly lengths: ReadonlySet<number>;
+  /** As bits. */
+  readonly lengths: number;
   readonly longest: number;
 }
 
 const RANGES: readonly Range[] = ISSUER_RANGES.map(({low, high, lengths}) => ({
-  low: Number(low.padEnd(PREFIX_DIGITS, '0')),
-  high: Number(high.padEnd(PREFIX_DIGITS, '9')),
-  lengths: new Set(lengths),
+  low: Number(low.padEnd(PAN_PREFIX_DIGITS, '0')),
+  high: Number(high.padEnd(PAN_PREFIX_DIGITS, '9')),
+  lengths: lengths.reduce((bits, length) => bits | (1 << length), 0),
   longest: Math.max(...lengths),
 }));
 
 /** The ranges that hold numbers starting with these two digits. */
 const RANGES_BY_FIRST_TWO: readonly (readonly Range[])[] = Array.from({length: 100}, (_, firstTwo) => {
-  const unit = 10 ** (PREFIX_DIGITS - 2);
+  const unit = 10 ** (PAN_PREFIX_DIGITS - 2);
   return RANGES.filter(({low, high}) => low < (firstTwo + 1) * unit && high >= firstTwo * unit);
 });
 
@@ -38,10 +39,16 @@ export function mayStartPan(first: number, second: number): boolean {
 /** Whether `count` digits (values 0 to 9) from index `first` are a PAN: issuer range, length and Luhn check digit. */
 export function isPan(digits: Uint8Array, first: number, count: number): boolean {
   if (count < PAN_MINIMUM_DIGITS || count > PAN_MAXIMUM_DIGITS) return false;
-  const prefix = prefixOf(digits, first, PREFIX_DIGITS);
-  const ranges = RANGES_BY_FIRST_TWO[Math.floor(prefix / 10 ** (PREFIX_DIGITS - 2))] ?? [];
-  if (!ranges.some(({low, high, lengths}) => prefix >= low && prefix <= high && lengths.has(count))) return false;
-  return passesLuhn(digits, first, count);
+  return ((panLengths(digits, first) >> count) & 1) === 1 && passesLuhn(digits, first, count);
+}
+
+/** How many digits a PAN has that begins with the digits from index `first` on, of which eight are there: as bits. */
+export function panLengths(digits: Uint8Array, first: number): number {
+  const prefix = prefixOf(digits, first, PAN_PREFIX_DIGITS);
+  const ranges = RANGES_BY_FIRST_TWO[Math.floor(prefix / 10 ** (PAN_PREFIX_DIGITS - 2))] ?? [];
+  let bits = 0;
+  for (const {low, high, lengths} of ranges) if (prefix >= low && prefix <= high) bits |= lengths;
+  return bits;
 }
 
 /** The same for digits in a string. */
@@ -54,8 +61,8 @@ export function isPanText(text: string): boolean {
  * when `atLeast` is `count`).
  */
 export function mayBecomePan(digits: Uint8Array, first: number, count: number, atLeast: number): boolean {
-  const known = Math.min(count, PREFIX_DIGITS);
-  const unit = 10 ** (PREFIX_DIGITS - known);
+  const known = Math.min(count, PAN_PREFIX_DIGITS);
+  const unit = 10 ** (PAN_PREFIX_DIGITS - known);
   const low = prefixOf(digits, first, known) * unit;
   return RANGES.some((range) => range.longest >= atLeast && range.low < low + unit && range.high >= low);
 }

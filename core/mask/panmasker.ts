@@ -3,12 +3,14 @@ import {CandidateSearch} from './candidatesearch.ts';
 import type {FindingLog} from './findinglog.ts';
 import {Findings, wordStart} from './findings.ts';
 import {hideDigit} from './hide.ts';
-import {mayBecomePanNumber} from './jsonnumber.ts';
+import {mayBecomePanNumber, mayHoldPan} from './jsonnumber.ts';
 import {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {networkAt} from './network.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
+import type {PanPlan} from './plan.ts';
 import {Readings} from './readings.ts';
+import {DEFAULT_PAN} from './show.ts';
 import {readTrack, readTrackCharacter, TRACK_SEPARATOR, TrackTail} from './track.ts';
 import {readUnit, type Unit} from './unit.ts';
 import {StreamWindow} from './window.ts';
@@ -25,7 +27,8 @@ COMPOUND.fill(1, 0x80);
 
 /** What a PanMasker hides. */
 export interface PanMaskerOptions {
-  readonly pan: boolean;
+  /** Undefined where card numbers are not hidden for themselves. */
+  readonly pan: PanPlan | undefined;
   /** Whole tracks of a magnetic stripe, with the card number in them. */
   readonly tracks: boolean;
 }
@@ -39,6 +42,8 @@ export class PanMasker implements Masker {
   readonly counts: MaskCounts = {PAN: 0};
   readonly #tracks: boolean;
   readonly #log: FindingLog | undefined;
+  /** Whether digit runs longer than any card are searched inside. */
+  readonly #inLongRuns: boolean;
   readonly #window = new StreamWindow();
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
@@ -54,14 +59,16 @@ export class PanMasker implements Masker {
 
   constructor(mediaType: MaskMediaType, {pan, tracks}: PanMaskerOptions, log?: FindingLog) {
     this.#tracks = tracks;
+    this.#inLongRuns = pan?.longDigitRuns === true;
     this.#log = log;
     this.#json = mediaType === 'json' ? new JsonPosition(this.#window) : undefined;
-    this.#findings = new Findings(this.#window, this.#json, this.counts, pan, log);
+    this.#findings = new Findings(this.#window, this.#json, this.counts, pan?.show, log);
     this.#readings = new Readings(
+      pan ?? DEFAULT_PAN,
       (pan) => this.#findings.add(pan),
       (digit) => hideDigit(this.#window, digit),
     );
-    this.#candidates = new CandidateSearch(this.#window, this.#json !== undefined);
+    this.#candidates = new CandidateSearch(this.#window, this.#json !== undefined, this.#inLongRuns);
   }
 
   get heldBytes(): number {
@@ -114,6 +121,7 @@ export class PanMasker implements Masker {
     this.#advance(NO_BYTES, true, emit);
     this.#window.reset();
     this.#json?.reset();
+    this.#findings.reset();
     this.#next = 0;
   }
 
@@ -290,7 +298,8 @@ export class PanMasker implements Masker {
     while (start < end && !isNumberStart(this.#window.byteAt(start))) start++;
     // Where its start is emitted already it was ruled out then.
     if (start === end || start < -this.#window.bytesHeld) return end;
-    const open = !this.#findings.none || mayBecomePanNumber(this.#window.text(start, end));
+    const token = this.#window.text(start, end);
+    const open = !this.#findings.none || mayBecomePanNumber(token) || (this.#inLongRuns && mayHoldPan(token));
     return open && !this.#json.inString(start) ? start : end;
   }
 }

@@ -1,5 +1,6 @@
 import type {Meaning, Separator} from './characters.ts';
 import {type DigitPosition, DigitRun, type PanFound} from './digitrun.ts';
+import type {PanPlan} from './plan.ts';
 import type {Decoded} from './unit.ts';
 
 /**
@@ -20,9 +21,9 @@ export class Readings {
    * @param onPan as of a DigitRun; the same PAN may be reported once for each reading
    * @param onExposed as of a DigitRun
    */
-  constructor(onPan: (pan: PanFound) => void, onExposed: (digit: DigitPosition) => void) {
-    this.#literal = new DigitRun(onPan, onExposed);
-    this.#decoded = new DigitRun(onPan, onExposed);
+  constructor(plan: PanPlan, onPan: (pan: PanFound) => void, onExposed: (digit: DigitPosition) => void) {
+    this.#literal = new DigitRun(plan, onPan, onExposed);
+    this.#decoded = new DigitRun(plan, onPan, onExposed);
   }
 
   /** Whether no card has begun before this index, nor something of which a part is behind it. */

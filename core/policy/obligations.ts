@@ -1,5 +1,4 @@
 import {type AppliedPart, recordParts, unitePlan} from '../mask/compileplan.ts';
-import {unsupported} from '../mask/supported.ts';
 import type {Operation} from '../request/operation.ts';
 import {type BundlePolicy, policyKey} from './bundle.ts';
 import type {AuditLevel, Obligations} from './decision.ts';
@@ -89,7 +88,7 @@ export class ObligationsOfPlace {
     if (recordMasking === undefined) throw new TypeError('the record is always masked');
     return Object.freeze({
       masking,
-      maskingRefusal: refusal ?? (masking && unsupported(masking)) ?? unsupported(recordMasking),
+      maskingRefusal: refusal,
       recordMasking,
       unmasked: lifts !== undefined,
       panUnexpected,
