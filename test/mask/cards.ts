@@ -1,3 +1,4 @@
+import type {PanShow} from '../../core/mask/plan.ts';
 import type {Random} from './random.ts';
 
 /** What a network issues: prefixes from `from` to `to`, of the same number of digits, and lengths. */
@@ -93,12 +94,13 @@ export const CARD_KINDS: readonly CardKind[] = [
 /** Two numbers of the same length that nobody issued to anybody as far as their digits can say. */
 export interface CardPair {
   readonly one: string;
-  /** Has the same last four digits, and another in every place before that where the prefixes allow it. */
+  /** Has the same digits where they are shown, and another in every other place where the prefixes allow it. */
   readonly other: string;
 }
 
 /** A card of this kind, and another whose masked form must be the same. */
-export function cardPair(random: Random, {brand, length}: CardKind): CardPair {
+export function cardPair(random: Random, {brand, length}: CardKind, show: PanShow = 'LastFour'): CardPair {
+  if (show !== 'LastFour') return cardPairShown(random, {brand, length}, show);
   for (;;) {
     const one = cardOf(random, brand, length);
     for (let attempt = 0; attempt < 50; attempt++) {
@@ -107,6 +109,35 @@ export function cardPair(random: Random, {brand, length}: CardKind): CardPair {
       if (same <= 4) return {one, other};
     }
   }
+}
+
+/** Fewest digits of a card that shows its first six. */
+const FIRST_SIX_MINIMUM = 15;
+
+function cardPairShown(random: Random, {brand, length}: CardKind, show: PanShow): CardPair {
+  const last = show === 'None' ? 0 : 4;
+  const first = show === 'FirstSixLastFour' && length >= FIRST_SIX_MINIMUM ? 6 : 0;
+  for (;;) {
+    const one = cardOf(random, brand, length);
+    // Of a card that has another in it by chance less is shown.
+    if (hasCardInside(one)) continue;
+    const ending = last === 0 ? '' : one.slice(-last);
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const drawn = first > 0 ? one.slice(0, first) + random.digits(length - first - last) + ending : undefined;
+      const other = drawn ?? cardOf(random, brand, length, ending);
+      const same = [...other.slice(first, length - last)].filter((digit, index) => digit === one[first + index]).length;
+      if (isCardNumber(other) && !hasCardInside(other) && same <= (first > 0 ? 1 : 4)) return {one, other};
+    }
+  }
+}
+
+function hasCardInside(digits: string): boolean {
+  for (let from = 0; from < digits.length; from++) {
+    for (let to = from + 12; to <= digits.length; to++) {
+      if (to - from < digits.length && isCardNumber(digits.slice(from, to))) return true;
+    }
+  }
+  return false;
 }
 
 /** @param ending digits to end with; others are drawn until the check digit fits. */

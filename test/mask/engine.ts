@@ -1,4 +1,4 @@
-import {compileMasking, unitePlan} from '../../core/mask/compileplan.ts';
+import {compileMasking, type MaskingSource, unitePlan} from '../../core/mask/compileplan.ts';
 import {maskedValues} from '../../core/mask/counts.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import {MaskError} from '../../core/mask/error.ts';
@@ -11,11 +11,16 @@ export interface Masked {
   readonly count: number;
 }
 
+/** What policy says of card numbers. */
+export type CardOptions = Pick<MaskingSource, 'show' | 'longDigitRuns'>;
+
 /** All that finds something wherever it stands. */
-function planOf(decodeBase64: boolean): MaskPlan {
-  const parts = ['PAN', 'TrackData', 'CardVerificationCode'].map((detector) =>
-    compileMasking({detector, ...(decodeBase64 && {decode: ['Base64']})}),
-  );
+function planOf(decodeBase64: boolean, cards: CardOptions = {}): MaskPlan {
+  const decode = decodeBase64 ? {decode: ['Base64']} : {};
+  const parts = [
+    compileMasking({detector: 'PAN', ...cards, ...decode}),
+    ...['TrackData', 'CardVerificationCode'].map((detector) => compileMasking({detector, ...decode})),
+  ];
   return unitePlan(parts.map((part) => ({part, exempt: []}))) as MaskPlan;
 }
 
@@ -37,10 +42,11 @@ export function maskOrRefuse(kind: DocumentKind, document: Buffer, cuts: readonl
  *
  * @param cuts where the bytes are cut into chunks, in ascending order
  */
-export function mask(kind: DocumentKind, document: Buffer, cuts: readonly number[] = []): Masked {
+export function mask(kind: DocumentKind, document: Buffer, cuts: readonly number[] = [], cards?: CardOptions): Masked {
+  const usual = kind.decodeBase64 ? planWithBase64 : plan;
   const masker = createMasker({
     mediaType: kind.mediaType,
-    plan: kind.decodeBase64 ? planWithBase64 : plan,
+    plan: cards === undefined ? usual : planOf(kind.decodeBase64 === true, cards),
     base64: kind.secret === true,
   });
   const out: Buffer[] = [];

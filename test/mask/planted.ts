@@ -1,3 +1,4 @@
+import type {PanShow} from '../../core/mask/plan.ts';
 import {AUTHENTICATION_DATA, type AuthenticationData} from './authentication.ts';
 import {CARD_KINDS, type CardKind, cardPair} from './cards.ts';
 import type {Span} from './harm.ts';
@@ -61,9 +62,9 @@ function commonEnd(one: Buffer, other: Buffer): number {
   return bytes - 4;
 }
 
-function cardIn(place: Place, writing: Writing, kind: CardKind, seed: number): Planted {
+function cardIn(place: Place, writing: Writing, kind: CardKind, seed: number, show?: PanShow): Planted {
   const random = new Random(seed);
-  const pair = cardPair(random, kind);
+  const pair = cardPair(random, kind, show);
   const bare = place.name === 'nothing else' || place.takes !== 'text';
   const write = (digits: string): string => {
     const written = writing.write(digits);
@@ -90,7 +91,7 @@ function fits(place: Place, writing: Writing): boolean {
 }
 
 /** Each way of writing in each place it can stand in, each brand and length in each way of writing, and more at random. */
-export function plantedCards(perPair = 1): Planted[] {
+export function plantedCards(perPair = 1, show?: PanShow): Planted[] {
   const found: Planted[] = [];
   let seed = 1;
   for (const writing of WRITINGS) {
@@ -98,20 +99,20 @@ export function plantedCards(perPair = 1): Planted[] {
     for (const place of places) {
       for (let more = 0; more < perPair; more++) {
         const random = new Random(seed);
-        found.push(cardIn(place, writing, random.pick(CARD_KINDS), seed++));
+        found.push(cardIn(place, writing, random.pick(CARD_KINDS), seed++, show));
       }
     }
-    for (const kind of CARD_KINDS) found.push(cardIn(new Random(seed).pick(places), writing, kind, seed++));
+    for (const kind of CARD_KINDS) found.push(cardIn(new Random(seed).pick(places), writing, kind, seed++, show));
   }
   return found;
 }
 
 /** Any card in any place, in any way of writing that can stand there. */
-export function anyCard(seed: number): Planted {
+export function anyCard(seed: number, show?: PanShow): Planted {
   const random = new Random(seed);
   const writing = random.pick(WRITINGS);
   const place = random.pick(PLACES.filter((each) => fits(each, writing)));
-  return cardIn(place, writing, random.pick(CARD_KINDS), seed);
+  return cardIn(place, writing, random.pick(CARD_KINDS), seed, show);
 }
 
 /** Any card as it may stand among others in text: what it is written as, and the same of its twin. */
