@@ -1,8 +1,10 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {flushed} from '../../test/maskcuts.ts';
+import {planOf} from '../../test/maskplan.ts';
 import {createMasker, type MaskerOptions} from './createmasker.ts';
 import {isPanText} from './pan.ts';
+import type {PanPlan} from './plan.ts';
 
 const TEXT: MaskerOptions = {mediaType: 'text'};
 const JSON_: MaskerOptions = {mediaType: 'json'};
@@ -143,6 +145,17 @@ const WRITTEN: readonly ((digit: string) => string)[] = [
   ...[(digit: string) => String.fromCharCode(0xff10 + Number(digit)), (digit: string) => `%EF%BC%9${digit}`],
 ];
 
+/** Among other digits, of which there are more than any card has. */
+const inside = fc
+  .tuple(fc.array(digit, {minLength: 4, maxLength: 24}), card, fc.array(digit, {maxLength: 24}))
+  .map(
+    ([before, number, after]): Piece => [
+      {text: before.join(''), isDigit: false},
+      ...[...number].map((character) => ({text: character, isDigit: true})),
+      {text: after.join(''), isDigit: false},
+    ],
+  );
+
 const escaped = fc.tuple(card, fc.nat(), fc.constantFrom(...WRITTEN), fc.constantFrom(...WRITTEN)).map(
   ([number, which, one, other]): Piece =>
     [...number].map((character, index) => ({
@@ -192,9 +205,19 @@ const pieces = fc
 
 const cuts = fc.array(fc.tuple(fc.integer({min: 1, max: 12}), fc.boolean()), {minLength: 1, maxLength: 20});
 
+const panPlan = fc.oneof(
+  fc.constant({show: 'LastFour', longDigitRuns: false} as const),
+  fc.record({show: fc.constantFrom('None' as const, 'LastFour', 'FirstSixLastFour'), longDigitRuns: fc.boolean()}),
+);
+
 /** The bytes out, flushed at these offsets, cut there and where else it is said. */
-function run(input: Buffer, flushes: ReadonlySet<number>, cut: ReadonlySet<number>): {out: Buffer; found: number} {
-  const masker = createMasker(TEXT);
+function run(
+  input: Buffer,
+  pan: PanPlan,
+  flushes: ReadonlySet<number>,
+  cut: ReadonlySet<number>,
+): {out: Buffer; found: number} {
+  const masker = createMasker({...TEXT, plan: planOf({detector: 'PAN', ...pan})});
   const emitted: Buffer[] = [];
   const emit = (bytes: Buffer): void => {
     emitted.push(Buffer.from(bytes));
@@ -218,9 +241,30 @@ function run(input: Buffer, flushes: ReadonlySet<number>, cut: ReadonlySet<numbe
   return {out: Buffer.concat(emitted), found: masker.counts.PAN};
 }
 
+test('flushed anywhere, no PAN inside of a long run shows more', () => {
+  fc.assert(
+    fc.property(inside, panPlan, cuts, (piece, pan, steps) => {
+      const input = Buffer.from(`x ${piece.map(({text}) => text).join('')} x`);
+      const flushes = new Set<number>();
+      let at = 0;
+      for (let index = 0; at < input.length; index++) {
+        const [length, isFlush] = steps[index % steps.length] ?? [1, true];
+        at += length;
+        if (isFlush) flushes.add(at);
+      }
+      const out = run(input, {...pan, longDigitRuns: true}, flushes, new Set()).out.toString();
+      const [leading, last] = pan.show === 'None' ? [4, 0] : [6, 4];
+      const start = 2 + (piece[0]?.text.length ?? 0);
+      expect(out).toHaveLength(input.length);
+      expect(out.slice(start + leading, start + 16 - last)).toBe('*'.repeat(16 - leading - last));
+    }),
+    {numRuns: 500},
+  );
+});
+
 test('flushed anywhere, no PAN shows more than its first six and last four digits, and nothing but digits changes', () => {
   fc.assert(
-    fc.property(pieces, cuts, cuts, (parts, steps, otherSteps) => {
+    fc.property(pieces, panPlan, cuts, cuts, (parts, pan, steps, otherSteps) => {
       const input = Buffer.from(parts.flatMap((piece) => piece.map(({text}) => text)).join(''));
       const flushes = new Set<number>();
       const cut = new Set<number>();
@@ -230,9 +274,10 @@ test('flushed anywhere, no PAN shows more than its first six and last four digit
         at += length;
         (isFlush ? flushes : cut).add(at);
       }
-      const {out, found} = run(input, flushes, cut);
+      const {out, found} = run(input, pan, flushes, cut);
 
       expect(out).toHaveLength(input.length);
+      const [leading, last] = pan.show === 'None' ? [4, 0] : [6, 4];
       let start = 0;
       for (const piece of parts) {
         const digits = piece.filter(({isDigit}) => isDigit).length;
@@ -242,7 +287,7 @@ test('flushed anywhere, no PAN shows more than its first six and last four digit
           const after = out.subarray(start, end).toString();
           // What is between may have digits, encoded too, that look like the first of a card.
           if (!isDigit) expect(after.replace(/[0-9a*]/g, '')).toBe(text.replace(/[0-9a*]/g, ''));
-          else if (nth >= 6 && nth < digits - 4) expect(after).not.toBe(text);
+          else if (nth >= leading && nth < digits - last) expect(after).not.toBe(text);
           if (isDigit) nth++;
           start = end;
         }
@@ -256,7 +301,7 @@ test('flushed anywhere, no PAN shows more than its first six and last four digit
         other += length;
         others.add(other);
       }
-      expect(run(input, flushes, others)).toEqual({out, found});
+      expect(run(input, pan, flushes, others)).toEqual({out, found});
     }),
     {numRuns: 500},
   );

@@ -28,9 +28,14 @@ const plan = planOf(false);
 const planWithBase64 = planOf(true);
 
 /** The same, or the code of the error by which the engine refuses the document. */
-export function maskOrRefuse(kind: DocumentKind, document: Buffer, cuts: readonly number[] = []): Masked | string {
+export function maskOrRefuse(
+  kind: DocumentKind,
+  document: Buffer,
+  cuts: readonly number[] = [],
+  cards?: CardOptions,
+): Masked | string {
   try {
-    return mask(kind, document, cuts);
+    return mask(kind, document, cuts, cards);
   } catch (error) {
     if (error instanceof MaskError && error.code === 'NotMaskable') return error.message;
     throw error;

@@ -2,7 +2,7 @@ import {gzipSync} from 'node:zlib';
 import {expect, test} from '@jest/globals';
 import fc from 'fast-check';
 import {CARD_FREE} from './cardfree.ts';
-import {mask, maskOrRefuse} from './engine.ts';
+import {type CardOptions, mask, maskOrRefuse} from './engine.ts';
 import {gapOf, isGap, isHarmGap, isSplitGap} from './gaps.ts';
 import {harmDone} from './harm.ts';
 import {isHidden} from './hidden.ts';
@@ -37,6 +37,12 @@ const kinds: fc.Arbitrary<DocumentKind> = fc.constantFrom<DocumentKind>(
   {mediaType: 'text', decodeBase64: true},
 );
 
+/** Mostly what most policies say. */
+const cardOptions: fc.Arbitrary<CardOptions | undefined> = fc.oneof(
+  fc.constant(undefined),
+  fc.record({show: fc.constantFrom('None', 'LastFour', 'FirstSixLastFour'), longDigitRuns: fc.boolean()}),
+);
+
 /** Pieces of all that means something to the engine. */
 const pieces = fc.constantFrom(
   ...[
@@ -68,6 +74,7 @@ const pieces = fc.constantFrom(
     '%20',
     '%C2',
     '&#',
+    '0000000',
     '&#52;',
     '&nbsp;',
     '\u00a0',
@@ -149,32 +156,47 @@ test(
   'any bytes come out at the same length, and the same however they are cut',
   () => {
     hold(
-      fc.property(kinds, fc.oneof(documents, jsonDocuments), cutPlaces, (kind, document, places) => {
-        fc.pre(!isSplitGap(kind, document));
-        const whole = maskOrRefuse(kind, document);
-        const cut = maskOrRefuse(kind, document, within(places, document.length));
-        if (typeof whole === 'string' || typeof cut === 'string') {
-          expect(cut).toBe(whole);
-          return;
-        }
-        expect(whole.bytes).toHaveLength(document.length);
-        expect(cut.bytes.toString('latin1')).toBe(whole.bytes.toString('latin1'));
-      }),
+      fc.property(
+        kinds,
+        fc.oneof(documents, jsonDocuments),
+        cutPlaces,
+        cardOptions,
+        (kind, document, places, cards) => {
+          fc.pre(!isSplitGap(kind, document));
+          const whole = maskOrRefuse(kind, document, [], cards);
+          const cut = maskOrRefuse(kind, document, within(places, document.length), cards);
+          if (typeof whole === 'string' || typeof cut === 'string') {
+            expect(cut).toBe(whole);
+            return;
+          }
+          expect(whole.bytes).toHaveLength(document.length);
+          expect(cut.bytes.toString('latin1')).toBe(whole.bytes.toString('latin1'));
+        },
+      ),
     );
   },
   timeMilliseconds + 60_000,
+);
+
+const anyPlanted = fc.oneof(
+  seed.map((from) => ({planted: anyCard(from), cards: undefined})),
+  seed.map((from) => ({planted: anyAuthenticationData(from), cards: undefined})),
+  fc.tuple(seed, fc.constantFrom('None' as const, 'FirstSixLastFour' as const)).map(([from, show]) => ({
+    planted: anyCard(from, show),
+    cards: {show},
+  })),
 );
 
 test(
   'a planted card, stripe or code does not show, nor where its document is cut',
   () => {
     hold(
-      fc.property(fc.oneof(seed.map(anyCard), seed.map(anyAuthenticationData)), cutPlaces, (planted, places) => {
+      fc.property(anyPlanted, cutPlaces, ({planted, cards}, places) => {
         fc.pre(gapOf(planted) === undefined);
         const {place, document, name} = planted;
-        expect([name, isHidden(planted)]).toEqual([name, true]);
-        const cut = mask(place, document, within(places, document.length));
-        expect([name, cut.bytes.toString('latin1')]).toEqual([name, mask(place, document).bytes.toString('latin1')]);
+        expect([name, cards, isHidden(planted, cards)]).toEqual([name, cards, true]);
+        const cut = mask(place, document, within(places, document.length), cards).bytes.toString('latin1');
+        expect([name, cut]).toEqual([name, mask(place, document, [], cards).bytes.toString('latin1')]);
       }),
     );
   },
