@@ -79,6 +79,16 @@ describe('lockkeeper mask', () => {
     });
   });
 
+  test.each([
+    ['show: None', '4111111111111111', '****************'],
+    ['show: FirstSixLastFour', '4111111111111111', '411111******1111'],
+    ['longDigitRuns: true', '000000555555555555444499', '000000************444499'],
+    ['longDigitRuns: false', '000000555555555555444499', '000000555555555555444499'],
+  ])('does what the policy says of card numbers: %s', async (said, input, out) => {
+    const files = {'policy.yaml': policy(`[{name: cards, detector: PAN, ${said}}]`)};
+    expect(await mask(input, ['--policy', 'policy.yaml'], {files})).toMatchObject({out});
+  });
+
   test('exempts nothing that it cannot know of the bytes', async () => {
     const files = {
       'policy.yaml': policy('[{name: cards, detector: PAN, exemptions: [{namespaces: [payments]}]}]'),

@@ -147,6 +147,23 @@ describe('what passes', () => {
     expect(await runCase(each)).toMatchObject({out: 'ok   dir/a.test.yaml: masked\n1 passed, 0 failed\n'});
   });
 
+  test.each([
+    ['show: None', '{card: 4111111111111111}', '{card: "**************"}'],
+    ['show: FirstSixLastFour', '{card: "4111111111111111"}', '{card: "411111******1111"}'],
+    ['longDigitRuns: true', '{run: "000000555555555555444499"}', '{run: "000000************444499"}'],
+  ])('the answer as %s masks it', async (said, body, masked) => {
+    const each = aCase(
+      'masked',
+      `{method: GET, url: ${pods}}`,
+      `{outcome: Allowed, masked: {body: ${masked}}, counts: {PAN: 1}}`,
+      `response: {body: ${body}}`,
+    );
+    const files = {'dir/policy.yaml': policy.replace('detector: PAN', `detector: PAN, ${said}`)};
+    expect(await run({...files, 'dir/a.test.yaml': suite(each)}, 'dir')).toMatchObject({
+      out: 'ok   dir/a.test.yaml: masked\n1 passed, 0 failed\n',
+    });
+  });
+
   test('the masked data of a Secret', async () => {
     const [data, masked] = ['4111111111111111', '************1111'].map((text) => Buffer.from(text).toString('base64'));
     const each = aCase(

@@ -229,13 +229,14 @@ export interface MaskingEntry {
    */
   detector: 'PAN' | 'TrackData' | 'CardVerificationCode' | 'Regex' | 'Field';
   /**
-   * The digits of a card number that stay readable. PAN only; absent: LastFour. Of several entries the
-   * one that shows least holds.
+   * The digits of a card number that stay readable. PAN only; absent: LastFour. FirstSixLastFour shows
+   * the first six of numbers of 15 digits and more alone. Of several entries the one that shows least
+   * holds.
    */
   show?: 'None' | 'LastFour' | 'FirstSixLastFour';
   /**
-   * Also look for card numbers inside of digit runs that are longer than any card. PAN only. Finds
-   * numbers that were written without a gap, and more that are none.
+   * Also look for card numbers inside of digit runs that are longer than any card, of more than 19
+   * digits. PAN only. Finds numbers that were written without a gap, and many more that are none.
    */
   longDigitRuns?: boolean;
   /**

@@ -34,7 +34,7 @@ export interface Masker {
   readonly heldBytes: number;
   /**
    * Releases what is held back although the stream has not gone on, as a person who types waits for the echo. Of what
-   * may still become a PAN at most the first six digits come out; the others are hidden, and so are the digits that
+   * may still become a PAN at most the first six digits come out, or four where no digit is to be shown; the others are hidden, and so are the digits that
    * follow as long as it may become one, without being held, but for an escape of one that has only begun. JSON stays
    * held: it has no place for half a mask, and nobody types it into a terminal.
    */
