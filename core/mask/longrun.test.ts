@@ -163,6 +163,7 @@ describe('a flush', () => {
     ],
     ['hides the rest of a card', ['000000555555555', '5554444\n'], ['000000555555***', `${star(7)}\n`], 1],
     ['hides a card that was whole before', ['0005555555555554444', '00\n'], [`000555555${star(10)}`, '**\n'], 1],
+    ['hides nothing that is out', ['x 04000000400080007000', '0000 x'], ['x 04000000400080******', '**** x'], 1],
     ['shows no more of a run that ends', ['000555555555', '\n'], ['000555555***', '\n'], 0],
   ])('%s', (_, parts, out, found) => {
     expect(flushed(TEXT, parts)).toEqual({out, found});

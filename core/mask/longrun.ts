@@ -66,7 +66,7 @@ export class LongRun {
     const first = this.#count - PAN_PREFIX_DIGITS;
     if (first >= 0) this.#lengths[first] = panLengths(this.#digits, first);
     this.#isReleased ||= released;
-    if (this.#isReleased && this.#mayBeginBefore(at, this.#count)) this.#onExposed(this.#positionOf(at));
+    if (this.#isReleased && this.#mayBeginBefore(at, this.#count, this.#count)) this.#onExposed(this.#positionOf(at));
     if (!this.#isLong && this.#count > PAN_MAXIMUM_DIGITS) this.#decide();
     this.#find();
   }
@@ -92,14 +92,15 @@ export class LongRun {
       const isFound = this.#undecided.some(
         ({first, length}) => digit >= first + this.#leadingShown && digit < first + length,
       );
-      if (isFound || this.#mayBeginBefore(digit, this.#count)) this.#onExposed(this.#positionOf(digit));
+      if (isFound || this.#mayBeginBefore(digit, this.#count, this.#count + 1))
+        this.#onExposed(this.#positionOf(digit));
     }
     this.#countedTo = 0;
   }
 
   /** Whether a digit that comes next is hidden though nothing is known to be a PAN. */
   get hidesNext(): boolean {
-    return this.#isReleased && this.#mayBeginBefore(this.#count, this.#count + 1);
+    return this.#isReleased && this.#mayBeginBefore(this.#count, this.#count, this.#count + 1);
   }
 
   /** The first byte that can still be part of a PAN that is not complete, or is not known to be one. */
@@ -186,11 +187,14 @@ export class LongRun {
     this.#onPan({start, end: this.#ends[end - 1] as number, hidden, inLongRun: true});
   }
 
-  /** Whether a PAN may have begun so long before this digit that it is hidden where the group is released. */
-  #mayBeginBefore(digit: number, count: number): boolean {
-    const from = Math.max(0, count - PAN_MAXIMUM_DIGITS);
-    for (let first = from; first <= digit - this.#leadingShown; first++) {
-      if (this.#mayBeFrom(first, Math.min(count, this.#count), count - first)) return true;
+  /**
+   * Whether a PAN may have begun so long before this digit that it is hidden where the group is released.
+   *
+   * @param end before which it does not end, as far as the first `count` digits say
+   */
+  #mayBeginBefore(digit: number, count: number, end: number): boolean {
+    for (let first = Math.max(0, end - PAN_MAXIMUM_DIGITS); first <= digit - this.#leadingShown; first++) {
+      if (this.#mayBeFrom(first, count, end - first)) return true;
     }
     return false;
   }

@@ -66,7 +66,10 @@ export class PanMasker implements Masker {
     this.#readings = new Readings(
       pan ?? DEFAULT_PAN,
       (pan) => this.#findings.add(pan),
-      (digit) => hideDigit(this.#window, digit),
+      (digit) => {
+        // Digits behind `&#` are out before it is known that they are no reference.
+        if (digit.end > -this.#window.bytesHeld) hideDigit(this.#window, digit);
+      },
     );
     this.#candidates = new CandidateSearch(this.#window, this.#json !== undefined, this.#inLongRuns);
   }

@@ -86,6 +86,7 @@ describe('a flush', () => {
     ['hides what follows of what may be a PAN', 'None', [...'41111111', '\n'], [...'4111****', '\n'], 0],
     ['hides a PAN as it comes in', 'None', ['4111 11', '11 1111 1111\n'], ['4111 **', '** **** ****\n'], 1],
     ['hides a PAN whose word goes on, whole', 'None', ['4111111111111111a', 'b\n'], [`${star(16, '*')}a`, 'b\n'], 1],
+    ['has shown what might have been a reference', 'None', [...'&#542026x', '\n'], [...'&#542026x', '\n'], 0],
     ['shows the first six', 'FirstSixLastFour', [...'4111111111111111', '\n'], [...'411111**********', '\n'], 1],
     [
       'shows the first six of a PAN whose word goes on',
