@@ -194,6 +194,8 @@ test(
       fc.property(anyPlanted, cutPlaces, ({planted, cards}, places) => {
         fc.pre(gapOf(planted) === undefined);
         const {place, document, name} = planted;
+        // Of gzip that does not fit more is hidden, and of a card and its twin one may fit.
+        fc.pre(cards === undefined || place.unpack === undefined);
         expect([name, cards, isHidden(planted, cards)]).toEqual([name, cards, true]);
         const cut = mask(place, document, within(places, document.length), cards).bytes.toString('latin1');
         expect([name, cut]).toEqual([name, mask(place, document, [], cards).bytes.toString('latin1')]);

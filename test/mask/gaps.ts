@@ -18,11 +18,6 @@ export function gapOf({what, place}: Planted): Gap | undefined {
   );
 }
 
-/** Whether the engine finds nothing in this place. */
-export function isGapOfPlace(name: string): boolean {
-  return GAPS.some((gap) => gap.place === name && gap.what === undefined);
-}
-
 /** Whether the engine does not find this way of writing wherever it stands. */
 export function isGap(what: string): boolean {
   return GAPS.some((gap) => gap.what === what && gap.place === undefined);

@@ -4,7 +4,7 @@ import {type CardOptions, mask} from './engine.ts';
 import {gapOf} from './gaps.ts';
 import {harmDone} from './harm.ts';
 import {isHidden} from './hidden.ts';
-import {type Planted, plantedCards} from './planted.ts';
+import {type Planted, plantedCards, readable} from './planted.ts';
 import {Random} from './random.ts';
 import {expectSameShape} from './shape.ts';
 
@@ -24,13 +24,16 @@ describe.each(options)('cards with %j', (cards) => {
 
   test('do not show, but for what may', () => {
     expect(some.length).toBeGreaterThan(1500);
-    expect(some.filter((each) => !isHidden(each, cards)).map(({name}) => name)).toEqual([]);
+    // Of gzip that does not fit more is hidden, and of a card and its twin one may fit.
+    const plain = some.filter(({place}) => place.unpack === undefined);
+    expect(plain.filter((each) => !isHidden(each, cards)).map(({name}) => name)).toEqual([]);
   });
 
   test('are counted, and are all that is changed', () => {
     for (const each of some) {
       const {bytes, count} = masked(each);
-      expect([each.name, count > 0, harmDone(each.document, bytes, {planted: each.span})]).toEqual([
+      const [before, after] = [each.document, bytes].map((document) => readable(each.place, document));
+      expect([each.name, count > 0, harmDone(before as Buffer, after as Buffer, {planted: each.span})]).toEqual([
         each.name,
         true,
         [],
