@@ -2,7 +2,7 @@ import {randomUUID} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {EventEncoder} from '../core/audit/event.ts';
-import {maskText} from '../core/mask/createmasker.ts';
+import {maskText, textMasker} from '../core/mask/createmasker.ts';
 import {failure} from '../core/status.ts';
 import {changedCertificate, readCertificate} from '../serve/certificate.ts';
 import {listening} from '../serve/flags.ts';
@@ -103,7 +103,7 @@ export async function runProxy(configuration: ProxyConfiguration, {log, signal}:
   });
   const sweeps = setInterval(() => void live.sweep(), sweepMilliseconds);
   const decision = {bundles, maximumBodyBytes: configuration.maximumBodyBytes, now: () => new Date(), maskText};
-  const recorder = {encoder: new EventEncoder(maskText), log: auditLog, now: microsecondsSinceEpoch};
+  const recorder = {encoder: new EventEncoder(textMasker()), log: auditLog, now: microsecondsSinceEpoch};
   const serve = requestPath({
     audit: {
       recorder,

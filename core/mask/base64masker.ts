@@ -2,11 +2,11 @@ import {ALPHABET, firstCharacterOf, nextWord, wordEnd} from './base64word.ts';
 import {BinaryData} from './binarydata.ts';
 import {BACKSLASH, byteSet, hexValue} from './bytes.ts';
 import {CardMasker, type CardMaskerOptions} from './cardmasker.ts';
-import {foundIn, laterCounts, unitedCounts} from './counts.ts';
+import {foundIn, UnitedCounts} from './counts.ts';
 import {type FindingLog, logOfEncoded, logOfWhole} from './findinglog.ts';
 import {isGzip} from './gzip.ts';
 import {GzipMasker} from './gzipmasker.ts';
-import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
+import type {Masker, MaskMediaType} from './masker.ts';
 import {StreamWindow} from './window.ts';
 
 const SEXTETS = new Uint8Array(256);
@@ -61,7 +61,7 @@ type WordKind = 'unknown' | 'text' | 'gzip';
  * it. Where that cannot be done it is hidden whole, as base64 of asterisks.
  */
 export class Base64Masker implements Masker {
-  readonly counts: Readonly<MaskCounts>;
+  readonly counts: UnitedCounts;
   readonly #next: CardMasker;
   readonly #mediaType: MaskMediaType;
   readonly #options: CardMaskerOptions;
@@ -113,8 +113,7 @@ export class Base64Masker implements Masker {
       const cards = new CardMasker(mediaType, options, log);
       return new Base64Masker(cards, mediaType, options, {words: 'all', layers: 1, gzip: false}, log);
     });
-    const decoded = laterCounts(() => this.#decoded?.counts);
-    this.counts = unitedCounts(next.counts, decoded, this.#gzip.counts);
+    this.counts = new UnitedCounts([next.counts, this.#gzip.counts]);
   }
 
   get heldBytes(): number {
@@ -230,7 +229,10 @@ export class Base64Masker implements Masker {
     this.#block.writeUIntBE(this.#groupAt(start), 0, 3);
     // What is left alone needs not be held: nothing will be hidden in it.
     this.#wordKind = this.#place.gzip && isGzip(this.#block) && !this.#isExempt(start) ? 'gzip' : 'text';
-    this.#decoded ??= this.#newDecoded();
+    if (this.#decoded === undefined) {
+      this.#decoded = this.#newDecoded();
+      this.counts.add(this.#decoded.counts);
+    }
     this.#changesBefore = this.#decoded.changes;
   }
 

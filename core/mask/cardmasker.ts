@@ -1,5 +1,5 @@
 import {CodeMasker} from './codemasker.ts';
-import {foundIn, unitedCounts} from './counts.ts';
+import {foundIn, UnitedCounts} from './counts.ts';
 import type {FindingLog} from './findinglog.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
@@ -20,7 +20,8 @@ export class CardMasker implements Masker {
   constructor(mediaType: MaskMediaType, options: CardMaskerOptions, log?: FindingLog) {
     this.#pans = new PanMasker(mediaType, options, log);
     this.#codes = options.codes ? new CodeMasker(mediaType, log) : undefined;
-    this.counts = this.#codes === undefined ? this.#pans.counts : unitedCounts(this.#pans.counts, this.#codes.counts);
+    this.counts =
+      this.#codes === undefined ? this.#pans.counts : new UnitedCounts([this.#pans.counts, this.#codes.counts]);
   }
 
   get heldBytes(): number {

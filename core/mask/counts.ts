@@ -63,33 +63,63 @@ function addedTo(sum: Map<string, number>, counts: ReadonlyMap<string, number>):
 }
 
 /** How many values were masked, whatever they were. */
-export function foundIn(counts: Readonly<MaskCounts>): number {
-  let found = 0;
-  for (const detector of detectors) found += counts[detector] ?? 0;
-  return found;
+export function foundIn(counts: Readonly<Partial<MaskCounts>>): number {
+  if (counts instanceof UnitedCounts) return counts.found;
+  const {PAN = 0, TrackData = 0, CardVerificationCode = 0, Regex = 0, Field = 0} = counts;
+  return PAN + TrackData + CardVerificationCode + Regex + Field;
 }
 
-/** The sum of what several maskers count, at any time; what none counts is left out. */
-export function unitedCounts(...all: readonly Readonly<Partial<MaskCounts>>[]): Readonly<MaskCounts> {
-  const united = {};
-  for (const detector of detectors) {
-    const sum = (): number | undefined => {
-      let total = detector === 'PAN' ? 0 : undefined;
-      for (const counts of all) if (counts[detector] !== undefined) total = (total ?? 0) + counts[detector];
-      return total;
-    };
-    Object.defineProperty(united, detector, {get: sum, enumerable: true});
-  }
-  return united as Readonly<MaskCounts>;
-}
+/** The sum of what several maskers count, at any time. */
+export class UnitedCounts implements MaskCounts {
+  readonly #all: Readonly<Partial<MaskCounts>>[];
+  readonly #fields: () => MaskCounts['fields'];
 
-/** As those of a masker that may not be made yet. */
-export function laterCounts(later: () => Readonly<MaskCounts> | undefined): Readonly<MaskCounts> {
-  const counts = {};
-  for (const detector of detectors) {
-    Object.defineProperty(counts, detector, {get: () => later()?.[detector], enumerable: true});
+  /** @param fields what all of them count by the names of members */
+  constructor(all: readonly Readonly<Partial<MaskCounts>>[], fields: () => MaskCounts['fields'] = () => undefined) {
+    this.#all = [...all];
+    this.#fields = fields;
   }
-  return counts as Readonly<MaskCounts>;
+
+  /** Counts what another masker does as well. */
+  add(counts: Readonly<Partial<MaskCounts>>): void {
+    this.#all.push(counts);
+  }
+
+  get found(): number {
+    let found = 0;
+    for (const counts of this.#all) found += foundIn(counts);
+    return found;
+  }
+
+  get PAN(): number {
+    return this.#sum('PAN');
+  }
+
+  get TrackData(): number {
+    return this.#sum('TrackData');
+  }
+
+  get CardVerificationCode(): number {
+    return this.#sum('CardVerificationCode');
+  }
+
+  get Regex(): number {
+    return this.#sum('Regex');
+  }
+
+  get Field(): number {
+    return this.#sum('Field');
+  }
+
+  get fields(): NonNullable<MaskCounts['fields']> {
+    return this.#fields() ?? none;
+  }
+
+  #sum(detector: DetectorName): number {
+    let sum = 0;
+    for (const counts of this.#all) sum += counts[detector] ?? 0;
+    return sum;
+  }
 }
 
 /** What a masker has counted in one stream. @param before copied when that began */

@@ -148,12 +148,37 @@ function nameMasker(regexes: readonly RegexPlan[]): (name: string) => string {
   };
 }
 
-/** Masks a string at hand, for example a field of an audit event or a preview. It is read as text, not as JSON. */
+/** Masks a string at hand, for example a field of a preview. It is read as text, not as JSON. */
 export function maskText(text: string): string {
-  if (!mayHaveDigits(text, CODE_MINIMUM_DIGITS)) return text;
-  const masker = createMasker({mediaType: 'text'});
-  const masked = through(masker, text);
-  return foundIn(masker.counts) === 0 ? text : masked;
+  return textMasker()(text);
+}
+
+/** Texts longer than this are not remembered, nor more than so many. */
+const REMEMBERED_CHARACTERS = 256;
+const REMEMBERED_TEXTS = 1024;
+
+/**
+ * The same for strings of which many come again, as those of the record do: one masker serves all, and what was found to
+ * hold nothing is remembered for a while.
+ */
+export function textMasker(): (text: string) => string {
+  const clear = new Set<string>();
+  let idle: Masker | undefined;
+  return (text) => {
+    if (!mayHaveDigits(text, CODE_MINIMUM_DIGITS) || clear.has(text)) return text;
+    const masker = idle ?? createMasker({mediaType: 'text'});
+    // One that threw is not used again.
+    idle = undefined;
+    const foundBefore = foundIn(masker.counts);
+    const masked = through(masker, text);
+    idle = masker;
+    if (foundIn(masker.counts) > foundBefore) return masked;
+    if (text.length <= REMEMBERED_CHARACTERS) {
+      if (clear.size === REMEMBERED_TEXTS) clear.clear();
+      clear.add(text);
+    }
+    return text;
+  };
 }
 
 function through(masker: Omit<Masker, 'counts'>, text: string): string {

@@ -1,5 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
 import {cutEverywhere, maskedInChunks} from '../../test/maskcuts.ts';
+import {maskedValues} from './counts.ts';
 import {createMasker, type MaskerOptions, maskText} from './createmasker.ts';
 
 const TEXT: MaskerOptions = {mediaType: 'text'};
@@ -444,9 +445,8 @@ test('counts what it masks, and no digit of it, where the counts were taken befo
     () => {},
   );
   masker.end(() => {});
-  const {fields, ...values} = counts;
-  expect(JSON.stringify(values)).toBe('{"PAN":3}');
-  expect(fields).toEqual({PAN: new Map(['a', 'b', 'c'].map((name) => [name, 1]))});
+  expect(maskedValues(counts)).toEqual({PAN: 3});
+  expect(counts.fields).toEqual({PAN: new Map(['a', 'b', 'c'].map((name) => [name, 1]))});
 });
 
 test('takes another stream after the end of one', () => {

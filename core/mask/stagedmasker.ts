@@ -1,4 +1,4 @@
-import {unitedCounts} from './counts.ts';
+import {UnitedCounts} from './counts.ts';
 import type {MaskCounts, Masker} from './masker.ts';
 
 /** A detector on its own: a masker that counts nothing but what it finds. */
@@ -26,9 +26,10 @@ export class StagedMasker implements Masker {
         return each;
       })
       .reverse();
-    const counts = unitedCounts(...stages.map((stage) => stage.counts));
-    if (fields !== undefined) Object.defineProperty(counts, 'fields', {get: fields, enumerable: true});
-    this.counts = counts;
+    this.counts = new UnitedCounts(
+      stages.map(({counts}) => counts),
+      fields,
+    );
   }
 
   get heldBytes(): number {
