@@ -51,34 +51,37 @@ export function candidates(length: i32, isText: bool): i32 {
   let stretches = STRETCHES;
   let places = PLACES;
   let open: i32 = -1;
-  let rowsBefore = zero;
+  let before = zero;
   for (let at: i32 = 0; at < length; at += 64) {
-    // A stretch of twelve has at least two rows of four at multiples of four.
-    let found = zero;
-    for (let part: i32 = 0; part < 64; part += 16) {
-      const classes = look(lowTable, highTable, v128.load(INPUT + at + part), nibble);
-      const others = i8x16.eq(v128.and(classes, candidateClasses), zero);
-      const rows = i32x4.eq(others, zero);
-      const pairs = v128.and(rows, v128.shuffle<i32>(rowsBefore, rows, 3, 4, 5, 6));
-      rowsBefore = rows;
-      found = v128.or(found, v128.or(pairs, v128.and(classes, markerClasses)));
-    }
-    if (open < 0 && !v128.any_true(found)) continue;
+    const first = look(lowTable, highTable, v128.load(INPUT + at), nibble);
+    const second = look(lowTable, highTable, v128.load(INPUT + at, 16), nibble);
+    const third = look(lowTable, highTable, v128.load(INPUT + at, 32), nibble);
+    const fourth = look(lowTable, highTable, v128.load(INPUT + at, 48), nibble);
 
-    let candidate: u64 = 0;
-    let marker: u64 = 0;
-    for (let part: i32 = 0; part < 64; part += 16) {
-      const classes = look(lowTable, highTable, v128.load(INPUT + at + part), nibble);
-      candidate |= bits(v128.and(classes, candidateClasses)) << part;
-      marker |= bits(v128.and(classes, markerClasses)) << part;
+    const classes = v128.or(v128.or(first, second), v128.or(third, fourth));
+    if (v128.any_true(v128.and(classes, markerClasses))) {
+      let marker = wordOf(first, second, third, fourth, markerClasses);
+      while (marker != 0) {
+        const place = at + <i32>ctz(marker);
+        marker &= marker - 1;
+        if (!isMarker(place, length)) continue;
+        store<i32>(places, place);
+        places += 4;
+      }
     }
-    while (marker != 0) {
-      const place = at + <i32>ctz(marker);
-      marker &= marker - 1;
-      if (!isMarker(place, length)) continue;
-      store<i32>(places, place);
-      places += 4;
-    }
+
+    // A stretch of twelve has at least two rows of four at multiples of four.
+    const firstRows = rows(first, candidateClasses);
+    const secondRows = rows(second, candidateClasses);
+    const thirdRows = rows(third, candidateClasses);
+    const fourthRows = rows(fourth, candidateClasses);
+    const pairs = v128.or(
+      v128.or(pairsOf(before, firstRows), pairsOf(firstRows, secondRows)),
+      v128.or(pairsOf(secondRows, thirdRows), pairsOf(thirdRows, fourthRows)));
+    before = fourthRows;
+    if (open < 0 && !v128.any_true(pairs)) continue;
+
+    let candidate = wordOf(first, second, third, fourth, candidateClasses);
     if (open < 0 && (candidate & 1) != 0) open = startBefore(at);
     if (open >= 0) {
       if (~candidate == 0) continue;
@@ -112,9 +115,37 @@ export function candidates(length: i32, isText: bool): i32 {
 // @ts-ignore: a decorator of AssemblyScript
 @inline
 function look(lowTable: v128, highTable: v128, block: v128, nibble: v128): v128 {
-  return v128.and(
-    i8x16.relaxed_swizzle(lowTable, v128.and(block, nibble)),
-    i8x16.relaxed_swizzle(highTable, v128.and(v128.shr<u16>(block, 4), nibble)));
+  return lookUp(lowTable, highTable, v128.and(block, nibble), v128.and(v128.shr<u16>(block, 4), nibble));
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function lookUp(lowTable: v128, highTable: v128, low: v128, high: v128): v128 {
+  return v128.and(i8x16.relaxed_swizzle(lowTable, low), i8x16.relaxed_swizzle(highTable, high));
+}
+
+/** Rows of four bytes that are all of these classes. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function rows(block: v128, classes: v128): v128 {
+  return i32x4.eq(i8x16.eq(v128.and(block, classes), i8x16.splat(0)), i8x16.splat(0));
+}
+
+/** Of rows those that come behind another. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function pairsOf(before: v128, rows: v128): v128 {
+  return v128.and(rows, v128.shuffle<i32>(before, rows, 3, 4, 5, 6));
+}
+
+/** A bit for each of 64 bytes that is of these classes. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function wordOf(first: v128, second: v128, third: v128, fourth: v128, classes: v128): u64 {
+  return bits(v128.and(first, classes))
+    | bits(v128.and(second, classes)) << 16
+    | bits(v128.and(third, classes)) << 32
+    | bits(v128.and(fourth, classes)) << 48;
 }
 
 // @ts-ignore: a decorator of AssemblyScript
@@ -202,14 +233,16 @@ export function names(length: i32): i32 {
   let second = i8x16.splat(0);
   for (let at = -BEFORE; at < length; at += 16) {
     const block = v128.load(INPUT + at);
-    const firstHere = look(firstLow, firstHigh, block, nibble);
-    const secondHere = look(secondLow, secondHigh, block, nibble);
+    const low = v128.and(block, nibble);
+    const high = v128.and(v128.shr<u16>(block, 4), nibble);
+    const firstHere = lookUp(firstLow, firstHigh, low, high);
+    const secondHere = lookUp(secondLow, secondHigh, low, high);
     // Each two or one byte later, so that the three of a name meet where its third letter is.
     const found = v128.and(
       v128.and(
         i8x16.shuffle(first, firstHere, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
         i8x16.shuffle(second, secondHere, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)),
-      look(thirdLow, thirdHigh, block, nibble));
+      lookUp(thirdLow, thirdHigh, low, high));
     first = firstHere;
     second = secondHere;
     if (!v128.any_true(found)) continue;
