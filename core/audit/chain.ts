@@ -40,19 +40,41 @@ export function positionAfter(head: Checkpoint): ChainPosition {
   return {origin: head.origin, sequence: head.sequence + 1, previous: head.hash};
 }
 
+/** What a record takes at most with its seal, in bytes: UTF-8 has no more than three for a code unit of UTF-16. */
+export function sealedBytesAtMost(record: string): number {
+  return record.length * 3 + maximumSealBytes;
+}
+
 /**
  * Closes a record with its place in the chain. The hash covers every byte before its own annotation, which stands last,
  * so a line vouches for its own bytes and, through `chain-previous`, for every line before it.
  *
+ * Writes the line without its newline into `target`, which must have room for `sealedBytesAtMost`.
+ *
  * @param record An event up to and including the value of its last annotation: neither the object nor `annotations` is closed.
- * @returns The line without its newline, and its hash in lower-case hex.
+ * @returns Where the line ends, and its hash in lower-case hex.
  */
-export function seal(record: string, at: ChainPosition): {readonly line: string; readonly hash: string} {
-  const covered =
-    `${record},"${annotation.chainOrigin}":"${at.origin}","${annotation.chainSequence}":"${at.sequence}",` +
+export function sealInto(
+  target: Buffer,
+  start: number,
+  record: string,
+  at: ChainPosition,
+): {readonly end: number; readonly hash: string} {
+  let end = start + target.write(record, start);
+  const place =
+    `,"${annotation.chainOrigin}":"${at.origin}","${annotation.chainSequence}":"${at.sequence}",` +
     `"${annotation.chainPrevious}":"${at.previous}"`;
-  const digest = hash('sha256', covered);
-  return {line: `${covered},"${annotation.chainHash}":"${digest}"}}`, hash: digest};
+  end += target.write(place, end, 'latin1');
+  const digest = hash('sha256', target.subarray(start, end));
+  end += target.write(`,"${annotation.chainHash}":"${digest}"}}`, end, 'latin1');
+  return {end, hash: digest};
+}
+
+/** The same for one line at hand. */
+export function seal(record: string, at: ChainPosition): {readonly line: string; readonly hash: string} {
+  const target = Buffer.allocUnsafe(sealedBytesAtMost(record));
+  const sealed = sealInto(target, 0, record, at);
+  return {line: target.toString('utf8', 0, sealed.end), hash: sealed.hash};
 }
 
 const sealPattern = new RegExp(

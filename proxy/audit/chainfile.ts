@@ -1,6 +1,9 @@
-import {type ChainPosition, noPrevious, seal} from '../../core/audit/chain.ts';
+import {type ChainPosition, noPrevious, sealedBytesAtMost, sealInto} from '../../core/audit/chain.ts';
 import type {Checkpoint} from '../../core/control/messages.ts';
 import type {AuditFile, OpenedAuditFile} from './file.ts';
+
+const lineFeed = 0x0a;
+const keptBytesAtMost = 256 * 1024;
 
 /** A file whose lines are one chain. A batch of records is written whole or, after `restore`, not at all. */
 export class ChainFile {
@@ -9,6 +12,7 @@ export class ChainFile {
   /** Length up to the last line that was written whole. */
   #byteLength: number;
   #dirty = false;
+  #buffer: Buffer = Buffer.alloc(0);
 
   constructor({file, byteLength, position}: OpenedAuditFile, newOrigin: string) {
     this.#file = file;
@@ -33,14 +37,16 @@ export class ChainFile {
     await this.restore();
     const {origin} = this.#position;
     let {sequence, previous} = this.#position;
-    let text = '';
+    const buffer = this.#bufferFor(records);
+    let end = 0;
     for (const record of records) {
-      const sealed = seal(record, {origin, sequence, previous});
-      text += `${sealed.line}\n`;
+      const sealed = sealInto(buffer, end, record, {origin, sequence, previous});
+      end = sealed.end;
+      buffer[end++] = lineFeed;
       sequence += 1;
       previous = sealed.hash;
     }
-    const bytes = Buffer.from(text);
+    const bytes = buffer.subarray(0, end);
     this.#dirty = true;
     const written = await this.#file.append(bytes);
     if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes were written`);
@@ -48,6 +54,15 @@ export class ChainFile {
     this.#byteLength += written;
     this.#position = {origin, sequence, previous};
     return written;
+  }
+
+  /** Writes come one after the other, so that one buffer serves all but the largest. */
+  #bufferFor(records: readonly string[]): Buffer {
+    let bytes = 0;
+    for (const record of records) bytes += sealedBytesAtMost(record) + 1;
+    if (bytes > keptBytesAtMost) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(Math.min(2 * bytes, keptBytesAtMost));
+    return this.#buffer;
   }
 
   /** Cuts off what a failed write left behind. */
