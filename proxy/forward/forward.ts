@@ -10,7 +10,7 @@ import {isLongRunning} from './longrunning.ts';
 import {OutboxBuffers} from './outbox.ts';
 import {type BodyReader, ClientGone, Relay} from './relay.ts';
 import {type Rewrite, Rewritten} from './rewritten.ts';
-import type {Transport} from './transport.ts';
+import type {Transport, UpstreamRequest} from './transport.ts';
 
 /** A call that was decided, approved where it had to be and put on record: all that may leave the proxy. */
 export interface Dispatchable extends LiveCall {
@@ -37,7 +37,7 @@ export interface ForwardDependencies {
 /** Sends the call upstream and carries the answer back. Takes only what the decision permitted. */
 export function forward(deps: ForwardDependencies): Next<Dispatchable> {
   const buffers = new OutboxBuffers();
-  return async (call, {decided, permitted, accept, openBody, rewrite}) => {
+  return (call, {decided, permitted, accept, openBody, rewrite}) => {
     const {operation, agent} = permitted;
     const headers = upstreamHeaders(call.request.headers, deps.identity(agent), {
       authorization: deps.credential.authorization,
@@ -59,6 +59,10 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
     const relay = new Relay(call.response, openBody, buffers, (statusCode) => call.record.responseStarted(statusCode));
     const release = deps.live.admit({decided, permitted}, (refusal) => relay.end(refusal));
     deps.longRunning.add(relay);
+    return lasting(request, relay, release);
+  };
+
+  async function lasting(request: UpstreamRequest, relay: Relay, release: () => void): Promise<void> {
     try {
       deps.multiplexed.send(request, new Decoded(relay));
       await relay.done;
@@ -66,7 +70,7 @@ export function forward(deps: ForwardDependencies): Next<Dispatchable> {
       release();
       deps.longRunning.delete(relay);
     }
-  };
+  }
 }
 
 /**

@@ -23,11 +23,13 @@ export function withAccessReview(
   deps: Pick<DecisionDependencies, 'bundles' | 'now'>,
   next: Next<Dispatchable>,
 ): Next<Dispatchable> {
-  return async (call, dispatchable) => {
-    const {operation} = dispatchable.permitted;
-    switch (reviewedBy(operation)) {
-      case undefined:
-        return next(call, dispatchable);
+  return (call, dispatchable) => {
+    const review = reviewedBy(dispatchable.permitted.operation);
+    return review === undefined ? next(call, dispatchable) : reviewed(call, dispatchable, review);
+  };
+
+  async function reviewed(call: Call, dispatchable: Dispatchable, review: 'Access' | 'Rules'): Promise<void> {
+    switch (review) {
       case 'Access':
         return next(
           call,
@@ -48,7 +50,7 @@ export function withAccessReview(
         );
       }
     }
-  };
+  }
 
   function rewriting(
     call: Call,

@@ -30,10 +30,11 @@ export function withApproval(
   next: Next<PermittedCall>,
 ): Next<Decided> {
   const negotiate = acceptNegotiator();
-  return async (call, decided) => {
-    const permitted =
-      decided.decision.outcome === 'Allowed' ? decided.decision.permitted : await approved(call, decided);
-    return next(call, {decided, permitted});
+  return (call, decided) => {
+    const {decision} = decided;
+    return decision.outcome === 'Allowed'
+      ? next(call, {decided, permitted: decision.permitted})
+      : approved(call, decided).then((permitted) => next(call, {decided, permitted}));
   };
 
   async function approved(call: Call, decided: Decided): Promise<Permitted> {

@@ -99,5 +99,11 @@ export class Call {
   }
 }
 
-/** A filter's successor: takes the call and what the filters before it established. */
+/**
+ * A filter's successor: takes the call and what the filters before it established. What it refuses is thrown at once or
+ * rejects.
+ *
+ * A filter that need not wait hands on the promise that it is given, and is no async function: thousands of watches are
+ * open at a time, and each would keep the frames of all filters for as long as it lasts.
+ */
 export type Next<T> = (call: Call, established: T) => Promise<void>;

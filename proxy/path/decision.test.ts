@@ -126,7 +126,7 @@ describe('denied', () => {
   test('the decision is on record', async () => {
     const {call, log} = callOf();
     const filter = withDecision({bundles: bundlesOf([deny]), maximumBodyBytes: 64, now, maskText}, async () => {});
-    await expect(filter(call, {agent: agent(), operation: operation()})).rejects.toThrow();
+    await expect(async () => filter(call, {agent: agent(), operation: operation()})).rejects.toThrow();
     await call.record.refused(call.recorded(), {code: 403});
     expect(log.last.annotations).toMatchObject({
       'lockkeeper.dev/decision': 'Denied',

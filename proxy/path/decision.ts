@@ -1,5 +1,5 @@
 import type {Allowed, Decision, NeedsApproval} from '../../core/policy/decision.ts';
-import {type RequestBody, select} from '../../core/policy/evaluate.ts';
+import {type RequestBody, type Selection, select} from '../../core/policy/evaluate.ts';
 import type {LoadedBundle} from '../../core/policy/loadedbundle.ts';
 import {decide} from '../../core/policy/permitted.ts';
 import type {Agent} from '../../core/request/agent.ts';
@@ -31,10 +31,23 @@ export interface DecisionDependencies {
 
 /** May they: the bundle's verdict, or 403 with the rule that denied. */
 export function withDecision(deps: DecisionDependencies, next: Next<Decided>): Next<Resolved> {
-  return async (call, {agent, operation}) => {
+  return (call, {agent, operation}) => {
     const bundle = bundleInForce(deps.bundles, operation);
     const selection = select(bundle, agent, operation);
-    const body = selection.body === 'NotNeeded' ? undefined : await bodyFor(call, selection.body);
+    const go = (body: ReceivedBody | undefined) => decided(call, {agent, operation, bundle, selection, body});
+    return selection.body === 'NotNeeded' ? go(undefined) : bodyFor(call, selection.body).then(go);
+  };
+
+  function decided(
+    call: Call,
+    {
+      agent,
+      operation,
+      bundle,
+      selection,
+      body,
+    }: Resolved & Pick<Decided, 'body'> & {bundle: LoadedBundle; selection: Selection},
+  ): Promise<void> {
     const decision = decide(selection, {...contentOf(operation, body), now: deps.now()});
     call.decision = decision;
     if (decision.auditLevel !== 'Metadata' && body !== undefined) {
@@ -43,7 +56,7 @@ export function withDecision(deps: DecisionDependencies, next: Next<Decided>): N
     if (decision.outcome === 'Denied') throw denial(decision.reason, operation);
     call.stream = streamRequest(call.request, call.connection, operation);
     return next(call, {agent, operation, rootNamespace: bundle.rootNamespace, decision, body});
-  };
+  }
 
   function bodyFor(call: Call, need: 'Observed' | 'Required'): Promise<ReceivedBody | undefined> {
     const read = need === 'Required' ? receiveBody : observeBody;

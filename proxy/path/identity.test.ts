@@ -32,5 +32,5 @@ test.each<[string, Record<string, string>]>([
   const next = async () => {
     throw new Error('must not be reached');
   };
-  await expect(withIdentity({authenticate}, next)(call)).rejects.toThrow(AuthenticationError);
+  await expect(async () => withIdentity({authenticate}, next)(call)).rejects.toThrow(AuthenticationError);
 });

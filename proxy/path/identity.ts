@@ -5,10 +5,12 @@ import type {Next} from './call.ts';
 
 /** Who calls: the bearer token's agent, or 401. */
 export function withIdentity(authenticator: Authenticator, next: Next<Agent>): Next<void> {
-  return async (call) => {
+  return (call) => {
+    const go = (agent: Agent) => {
+      call.record.identified(agent);
+      return next(call, agent);
+    };
     const verdict = authenticator.authenticate(bearerToken(call.request.headers));
-    const agent = verdict instanceof Promise ? await verdict : verdict;
-    call.record.identified(agent);
-    return next(call, agent);
+    return verdict instanceof Promise ? verdict.then(go) : go(verdict);
   };
 }

@@ -23,7 +23,7 @@ const unmasked: BodyReader = {
 export function withMasking(next: Next<Dispatchable>): Next<PermittedCall> {
   const negotiate = acceptNegotiator();
   const maskers = new Maskers();
-  return async (call, {decided, permitted}) => {
+  return (call, {decided, permitted}) => {
     const {obligations, operation} = permitted;
     const {masking, auditLevel} = obligations;
     const accept = acceptableAnswer(obligations, call, operation, negotiate);

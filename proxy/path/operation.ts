@@ -16,7 +16,7 @@ export interface Resolved {
 
 /** What is asked: the operation as the API server will read it, or 400 where it could read it in another way. */
 export function withOperation(next: Next<Resolved>): Next<Agent> {
-  return async (call, agent) => {
+  return (call, agent) => {
     const {request} = call;
     const method = request.method ?? '';
     const url = request.url ?? '';

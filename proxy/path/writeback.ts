@@ -3,7 +3,7 @@ import type {MaskPlan} from '../../core/mask/plan.ts';
 import {mediaTypeOf} from '../../core/request/body.ts';
 import type {Operation} from '../../core/request/operation.ts';
 import {type ReceivedBody, receiveBody} from './body.ts';
-import type {Next} from './call.ts';
+import type {Call, Next} from './call.ts';
 import type {Decided, DecisionDependencies} from './decision.ts';
 import {isSecret} from './preview.ts';
 import {Refusal} from './refusal.ts';
@@ -16,17 +16,21 @@ export function withWriteBack(
   deps: Pick<DecisionDependencies, 'maximumBodyBytes'>,
   next: Next<Decided>,
 ): Next<Decided> {
-  return async (call, decided) => {
+  return (call, decided) => {
     const {operation, decision} = decided;
     const plan = decision.masking;
-    if (plan === undefined || !storesObject(operation)) return next(call, decided);
+    return plan === undefined || !storesObject(operation) ? next(call, decided) : checked(call, decided, plan);
+  };
+
+  async function checked(call: Call, decided: Decided, plan: MaskPlan): Promise<void> {
+    const {operation} = decided;
     // What was only observed need not have been readable.
     const isRead = decided.body !== undefined && decided.body.content.kind !== 'Opaque';
     const body = isRead ? decided.body : await receiveBody(call, deps.maximumBodyBytes, decided.body);
     const found = foundIn(body, operation, plan);
     if (found.length > 0) throw refusalOf(found, operation);
     return next(call, {...decided, body});
-  };
+  }
 }
 
 /** Subresources whose bodies go to somebody else than the API server's store. */
