@@ -19,6 +19,7 @@ import {startCluster} from '../cluster/start.ts';
 import {type Environment, startEnvironment} from '../environment/environment.ts';
 import {agentToken} from './agenttoken.ts';
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
+import {imageNodeFlags, takeImageEnvironment} from './image.ts';
 import {load, openSharedWatches, openWatches, type Target} from './load.ts';
 import {pod} from './pods.ts';
 import {reference, type Sample, table} from './table.ts';
@@ -55,6 +56,7 @@ interface Upstream {
   readonly key: string;
 }
 
+takeImageEnvironment();
 const directory = await mkdtemp(path.join(os.tmpdir(), 'lockkeeper-bench-'));
 const cluster = await startCluster({controllerManager: true, log: tell});
 const agent = {id: 'bench', secret: 'bench-bench-bench-bench', groups: ['ai-agents']};
@@ -67,8 +69,7 @@ try {
     agents: [agent],
     tokenLifetimeSeconds: 3600,
     built: true,
-    // As in the image.
-    gatewayNodeFlags: ['--max-semi-space-size=2'],
+    gatewayNodeFlags: imageNodeFlags,
     proxyFlags: ['--log-level=error'],
   });
   await seed();

@@ -12,6 +12,7 @@ import {defaultPlan} from '../../cli/mask/plan.ts';
 import {createMasker} from '../../core/mask/createmasker.ts';
 import {loopbackCertificate} from '../proxy/upstream.ts';
 import {cpuSeconds} from './cpu.ts';
+import {imageNodeFlags} from './image.ts';
 import {load} from './load.ts';
 import {type MaskDocument, maskDocuments} from './maskdocuments.ts';
 import {npmRedactors} from './redactors.ts';
@@ -132,7 +133,7 @@ async function relays(): Promise<void> {
       const child = spawn(
         process.execPath,
         // As in the image.
-        ['--max-semi-space-size=2', path.join(import.meta.dirname, script), files.cert, files.key, ...args],
+        [...imageNodeFlags, path.join(import.meta.dirname, script), files.cert, files.key, ...args],
         {stdio: ['ignore', 'pipe', 'inherit', 'ipc']},
       );
       children.push(child);

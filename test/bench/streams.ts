@@ -18,6 +18,7 @@ import {LockkeeperProcess} from '../environment/process.ts';
 import {freePorts} from '../freeports.ts';
 import {agentToken} from './agenttoken.ts';
 import {cpuSeconds, residentMegabytes} from './cpu.ts';
+import {imageNodeFlags, takeImageEnvironment} from './image.ts';
 import type {Target} from './load.ts';
 
 const {values} = parseArgs({
@@ -42,8 +43,6 @@ const keystrokes = 300;
 const events = 20;
 const attemptsAtMost = 5;
 const namespace = 'bench';
-/** As in the image. */
-const nodeFlags = ['--max-semi-space-size=2'];
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -55,6 +54,7 @@ interface Way {
   readonly pid: number | undefined;
 }
 
+takeImageEnvironment();
 const directory = await mkdtemp(path.join(os.tmpdir(), 'lockkeeper-bench-'));
 const cluster = await startCluster({node: true, log: tell});
 const agent = {id: 'bench', secret: 'bench-bench-bench-bench', groups: ['ai-agents']};
@@ -66,7 +66,7 @@ try {
     agents: [agent],
     tokenLifetimeSeconds: 3600,
     built: true,
-    gatewayNodeFlags: nodeFlags,
+    gatewayNodeFlags: imageNodeFlags,
     proxyFlags: ['--log-level=error', '--maximum-requests-in-flight=20000'],
   });
   await seed();
@@ -151,7 +151,7 @@ async function startUnrecorded(running: Environment, gateway: Way): Promise<{way
       '--proxy-id=unrecorded',
     ],
     path.join(directory, 'unrecorded.log'),
-    [...nodeFlags, '--import', path.join(import.meta.dirname, 'unrecorded.mjs')],
+    [...imageNodeFlags, '--import', path.join(import.meta.dirname, 'unrecorded.mjs')],
   );
   await process.ready(metricsPort);
   const origin = `https://127.0.0.1:${port}`;
