@@ -1,3 +1,4 @@
+import {constants, gunzipSync} from 'node:zlib';
 import {isCardNumber} from './cards.ts';
 
 /** From `from` on, before `to`. */
@@ -62,9 +63,22 @@ function widened(text: string, from: number, to: number): Span {
   return {from: from - before, to: to + after};
 }
 
-/** Words of base64 that encode one. */
-function encodedNumbers(text: string): Span[] {
+/** Words of base64 that encode one, in gzip or in base64 once more too. */
+function encodedNumbers(text: string, layers = 2): Span[] {
   return [...text.matchAll(/[A-Za-z0-9+/]{16,}/g)]
-    .filter(([word]) => numbers(Buffer.from(word, 'base64').toString('latin1')).length > 0)
+    .filter(([word]) => {
+      const decoded = unpacked(Buffer.from(word, 'base64')).toString('latin1');
+      return numbers(decoded).length > 0 || (layers > 1 && encodedNumbers(decoded, layers - 1).length > 0);
+    })
     .map(({0: word, index}) => ({from: index, to: index + word.length}));
+}
+
+/** What can be read of gzip, although it is cut off; anything else as it is. */
+function unpacked(bytes: Buffer): Buffer {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes, {finishFlush: constants.Z_SYNC_FLUSH});
+  } catch {
+    return bytes;
+  }
 }
