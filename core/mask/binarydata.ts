@@ -1,12 +1,10 @@
-import {BACKSLASH, byteSet, QUOTE} from './bytes.ts';
+import {BACKSLASH, byteSet, COLON, OPEN_BRACE, QUOTE} from './bytes.ts';
 import type {StreamWindow} from './window.ts';
 
 /** The end of the name is looked for: in most JSON it stands nowhere. */
 const NAME = Buffer.from('"binaryData');
 const NAME_TAIL = Buffer.from('Data');
 
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
 const OPEN = byteSet('{[');
 const CLOSE = byteSet('}]');
 

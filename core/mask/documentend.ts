@@ -1,10 +1,4 @@
-import {BACKSLASH, QUOTE} from './bytes.ts';
-
-const LINE_FEED = 0x0a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
+import {BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, LINE_FEED, OPEN_BRACE, OPEN_BRACKET, QUOTE} from './bytes.ts';
 
 /** Knows of a stream of JSON documents on lines, such as the events of a watch, whether it stands between two of them. */
 export class DocumentEnd {

@@ -1,4 +1,4 @@
-import {byteSet, hexValue, isDigit, PERCENT} from './bytes.ts';
+import {byteSet, hexValue, isDigit, LINE_FEED, PERCENT} from './bytes.ts';
 import {type Meaning, meaningOf} from './characters.ts';
 import {LEADS, utf8Length} from './utf8.ts';
 import type {StreamWindow} from './window.ts';
@@ -17,7 +17,6 @@ const NOTHING = {kind: 'nothing'} as const;
 const INCOMPLETE = {kind: 'incomplete'} as const;
 const OTHER: Meaning = {kind: 'other'};
 
-const LINE_FEED = 0x0a;
 const HASH = 0x23;
 const SEMICOLON = 0x3b;
 const BRACKET = 0x5b;

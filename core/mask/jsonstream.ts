@@ -1,4 +1,19 @@
-import {BACKSLASH, byteSet, DIGIT_0, DOT, HYPHEN, hexValue, isDigit, QUOTE} from './bytes.ts';
+import {
+  BACKSLASH,
+  byteSet,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  DIGIT_0,
+  DOT,
+  HYPHEN,
+  hexValue,
+  isDigit,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './bytes.ts';
 import {MaskError} from './error.ts';
 import type {Place} from './jsonplace.ts';
 
@@ -11,12 +26,6 @@ const SCALAR_MAXIMUM_BYTES = 1024;
 /** Bytes of a name that paths name, written with all its characters escaped. Longer names are none of theirs. */
 const NAME_MAXIMUM_BYTES = 4096;
 
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const LOWER_U = 0x75;
 const LOWER_E = 0x65;
 

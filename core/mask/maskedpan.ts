@@ -1,4 +1,4 @@
-import {AMPERSAND, ASTERISK, BACKSLASH, byteSet, CARRIAGE_RETURN, isDigit, PERCENT} from './bytes.ts';
+import {AMPERSAND, ASTERISK, BACKSLASH, byteSet, CARRIAGE_RETURN, isDigit, LINE_FEED, PERCENT} from './bytes.ts';
 import {type Meaning, meaningOf, type Separator} from './characters.ts';
 import {isCardGrouping} from './grouping.ts';
 import {PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
@@ -25,7 +25,6 @@ const SEPARATORS_MAXIMUM = 3;
 /** Before the first asterisk of a card number six digits may stand, each as an escape. */
 const REACH_BYTES = 256;
 
-const LINE_FEED = 0x0a;
 const PLUS = 0x2b;
 const OTHER: Meaning = {kind: 'other'};
 const GAP: Meaning = {kind: 'separator', separator: 'gap'};

@@ -1,4 +1,14 @@
-import {BACKSLASH, byteSet, QUOTE} from './bytes.ts';
+import {
+  BACKSLASH,
+  byteSet,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './bytes.ts';
 
 /** Before a value its name, or that of the array or object that it stands in, is looked for in so many bytes. */
 export const REACH_BYTES = 4096;
@@ -9,12 +19,6 @@ const NAME_MAXIMUM_BYTES = 512;
 /** From the value of JSON in a string to its name. */
 const INNER_REACH_BYTES = 256;
 
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const SPACE = byteSet(' \t\n\r');
 
 /** The part of a stream that is in sight. */

@@ -1,3 +1,4 @@
+import {LINE_FEED} from './bytes.ts';
 import {ChunkEdits} from './chunkedits.ts';
 import {MaskError} from './error.ts';
 import type {FindingLog} from './findinglog.ts';
@@ -10,7 +11,6 @@ import {RegexTexts} from './regextexts.ts';
 
 const EXEMPT = 1;
 
-const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 const NO_BYTES = Buffer.alloc(0);
