@@ -265,6 +265,18 @@ describe('what the API server says outside of objects is masked', () => {
   });
 });
 
+test('of a card number no digit is shown where one policy says so, nor of one inside of a long digit run', async () => {
+  const masking = [{name: 'whole', detector: 'PAN' as const, show: 'None' as const, longDigitRuns: true}];
+  await stack.cluster.mustKubectl(['create', 'namespace', 'strict']);
+  await stack.applyPolicies({strict: {subjects: everybody, masking}}, 'strict');
+  const data = {text: `paid with ${card}.`, run: `8888888${card}8888888`, digits: '8'.repeat(30)};
+  const object = {...configMap('cards', data), metadata: {name: 'cards', namespace: 'strict'}};
+  await stack.cluster.mustKubectl(['create', '-f', '-'], {input: JSON.stringify(object)});
+  const found = (await stack.agent.call('/api/v1/namespaces/strict/configmaps/cards')).json<Read>().data;
+  expect(found).toEqual({...data, text: `paid with ${'*'.repeat(16)}.`, run: expect.stringMatching(/^8*\*{16,}8*$/)});
+  expect(found.run).toHaveLength(data.run.length);
+});
+
 test('an entry that is invalid is told of in the status, and refuses what it covers', async () => {
   const masking = [{name: 'names', detector: 'Regex' as const, regex: {pattern: '(?=a)b'}}];
   await stack.applyPolicies({invalid: {subjects: everybody, masking}}, 'build-1');
