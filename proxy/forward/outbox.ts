@@ -1,7 +1,7 @@
 import type {ServedResponse} from '../path/call.ts';
 
 /** As many as the kernel takes at once in its usual configuration, and few enough to stay in the processor's cache. */
-const bufferBytes = 64 * 1024;
+export const bufferBytes = 64 * 1024;
 /** What is no longer goes out as a copy of its own, or as a string that Node joins with the head of the response. */
 const smallBytes = 4 * 1024;
 const idleAtMost = 64;
@@ -59,6 +59,11 @@ export class Outbox {
     if (this.#used === 0 || this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#flushLater);
+  }
+
+  /** Writes what there is without waiting for the end of the turn. */
+  flush(): void {
+    if (this.#used > 0) this.#flush();
   }
 
   /** Writes what is left and ends the response. */

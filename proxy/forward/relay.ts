@@ -3,6 +3,7 @@ import type {Status} from '../../core/status.ts';
 import {isGone, type ServedResponse} from '../path/call.ts';
 import {Refusal, StreamEnded} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
+import {Inbox} from './inbox.ts';
 import {Outbox, type OutboxBuffers} from './outbox.ts';
 import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
@@ -51,6 +52,7 @@ export class Relay implements ResponseHandler {
   #body: BodyReader | undefined;
   /** Bytes still to come of a body whose length is known; -1 where it is not. */
   #remaining = -1;
+  readonly #in: Inbox;
   readonly #out: Outbox;
   /** A stream of events, one on each line, which ends between two of them. */
   #events = false;
@@ -61,6 +63,7 @@ export class Relay implements ResponseHandler {
   constructor(response: ServedResponse, openBody: OpenBody, buffers: OutboxBuffers, started?: Started) {
     this.#response = response;
     this.#openBody = openBody;
+    this.#in = new Inbox(buffers, (bytes) => this.#body?.push(bytes, this.#emit), this.#onTurnEnd);
     this.#out = new Outbox(response, buffers, () => this.#controller?.resume());
     this.#started = started;
     this.done = new Promise((resolve, reject) => {
@@ -96,7 +99,7 @@ export class Relay implements ResponseHandler {
     if (this.#response.headersSent) {
       this.#settle();
       if (this.#events && !this.#midLine && this.#remaining < 0) this.#endWith(refusal.status());
-      else this.#out.discard();
+      else this.#discard();
       this.#reject(new StreamEnded(refusal));
     } else {
       this.#fail(refusal);
@@ -133,24 +136,23 @@ export class Relay implements ResponseHandler {
       if (this.#events) {
         const end = this.#finishing ? chunk.indexOf(lineEnd) : -1;
         if (end !== -1) {
-          this.#body.push(chunk.subarray(0, end + 1), this.#emit);
+          this.#in.put(chunk.subarray(0, end + 1));
           this.#finishNow();
           return;
         }
         this.#midLine = chunk.at(-1) !== lineEnd;
       }
-      this.#body.push(chunk, this.#emit);
-      if (this.#remaining >= 0) {
-        this.#remaining -= chunk.length;
-        if (this.#remaining === 0) {
-          this.onResponseEnd();
-          return;
-        }
+      if (this.#remaining >= 0) this.#remaining -= chunk.length;
+      if (this.#remaining === 0) {
+        // Most answers come whole, and need not be gathered.
+        this.#in.deliver();
+        this.#body.push(chunk, this.#emit);
+        this.onResponseEnd();
+        return;
       }
+      this.#in.put(chunk);
     } catch (error) {
-      // Masking failed: not one byte more.
-      this.#fail(error as Error);
-      controller.abort(error as Error);
+      this.#onMaskingFailed(controller, error as Error);
       return;
     }
     if (this.#out.blocked) controller.pause();
@@ -159,6 +161,7 @@ export class Relay implements ResponseHandler {
   onResponseEnd(): void {
     if (this.#settled) return;
     try {
+      this.#in.deliver();
       this.#body?.end(this.#emit);
       this.#out.end();
       this.#settle();
@@ -185,11 +188,39 @@ export class Relay implements ResponseHandler {
     this.#out.put(bytes);
   };
 
+  readonly #onTurnEnd = (): void => {
+    const controller = this.#controller;
+    if (this.#settled || controller === undefined) {
+      this.#in.discard();
+      return;
+    }
+    const wasBlocked = this.#out.blocked;
+    try {
+      this.#in.deliver();
+    } catch (error) {
+      this.#onMaskingFailed(controller, error as Error);
+      return;
+    }
+    this.#out.flush();
+    if (this.#out.blocked && !wasBlocked) controller.pause();
+  };
+
+  /** Not one byte more. */
+  #onMaskingFailed(controller: ResponseController, error: Error): void {
+    this.#fail(error);
+    controller.abort(error);
+  }
+
+  #discard(): void {
+    this.#in.discard();
+    this.#out.discard();
+  }
+
   readonly #onClose = (): void => {
     if (this.#settled) return;
     const gone = new ClientGone('the agent went away');
     this.#settled = true;
-    this.#out.discard();
+    this.#discard();
     this.#reject(gone);
     this.#controller?.abort(gone);
   };
@@ -198,6 +229,7 @@ export class Relay implements ResponseHandler {
   #endWith(status: Status): void {
     const response = this.#response;
     try {
+      this.#in.deliver();
       this.#body?.end(this.#emit);
     } catch {
       return;
@@ -217,6 +249,7 @@ export class Relay implements ResponseHandler {
   #fail(error: Error): void {
     if (this.#settled) return;
     this.#settle();
+    this.#in.discard();
     this.#reject(this.#response.headersSent ? error : upstreamRefusal(error, this.#response.req.method));
   }
 }
