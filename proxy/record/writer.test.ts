@@ -135,7 +135,7 @@ describe('what is recorded', () => {
 });
 
 describe('what comes right after a write', () => {
-  const gatherMilliseconds = 4;
+  const gatherMilliseconds = 1;
 
   /** A writer that has just written. */
   async function written() {

@@ -10,7 +10,7 @@ const congestedBytes = 1024 * 1024;
  * From the start of one write to that of the next at least. A write costs the same for one piece as for many, so where
  * output flows it is gathered for so long; what comes after a pause, as an echo does, is written at once.
  */
-const gatherMilliseconds = 4;
+const gatherMilliseconds = 1;
 
 /** What waits is written without delay once it is so much. */
 const gatherBytes = 128 * 1024;
