@@ -87,6 +87,19 @@ export interface EncodedCall {
   readonly annotations: string;
 }
 
+/** The same in strings of their own, for a call that lasts: those of `prepare` keep all the pieces that they are made of. */
+export function compact(call: EncodedCall): EncodedCall {
+  const copy = (text: string) => Buffer.from(text).toString();
+  return {
+    beforeStage: copy(call.beforeStage),
+    afterStage: copy(call.afterStage),
+    requestObject: copy(call.requestObject),
+    responseObjectWanted: call.responseObjectWanted,
+    times: copy(call.times),
+    annotations: copy(call.annotations),
+  };
+}
+
 /**
  * Writes events of `audit.k8s.io/v1` as text. Built by hand because it runs twice for each call: what a call, and what
  * an agent, always says is encoded once.

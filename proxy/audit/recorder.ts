@@ -1,5 +1,11 @@
 import type {AuditedDecision} from '../../core/audit/decision.ts';
-import type {AuditedOutcome, EncodedCall, EventEncoder, UnresolvedRequest} from '../../core/audit/event.ts';
+import {
+  type AuditedOutcome,
+  compact,
+  type EncodedCall,
+  type EventEncoder,
+  type UnresolvedRequest,
+} from '../../core/audit/event.ts';
 import type {AuditLevel} from '../../core/policy/decision.ts';
 import type {Agent} from '../../core/request/agent.ts';
 import type {Operation} from '../../core/request/operation.ts';
@@ -82,6 +88,7 @@ export class CallRecord {
     if (this.#encoded === undefined || this.#state !== 'Forwarded') return;
     this.#state = 'Started';
     const {encoder, log, now} = this.#dependencies;
+    this.#encoded = compact(this.#encoded);
     log.record(encoder.encode(this.#encoded, {stage: 'ResponseStarted', atMicroseconds: now(), code}));
   }
 

@@ -1,10 +1,10 @@
 import type {ServedResponse} from '../path/call.ts';
 
-/** As many as the kernel takes at once in its usual configuration, and few enough to stay in the processor's cache. */
-export const bufferBytes = 64 * 1024;
+/** Few enough to stay in the processor's cache. */
+export const bufferBytes = 128 * 1024;
 /** What is no longer goes out as a copy of its own, or as a string that Node joins with the head of the response. */
 const smallBytes = 4 * 1024;
-const idleAtMost = 64;
+const idleAtMost = 32;
 
 /** Buffers that responses are gathered in, used over and over. */
 export class OutboxBuffers {
@@ -28,16 +28,19 @@ export class Outbox {
   readonly #response: ServedResponse;
   readonly #buffers: OutboxBuffers;
   readonly #onDrain: () => void;
+  readonly #waitingBytes: number;
   #buffer: Buffer | undefined;
   #used = 0;
   #scheduled = false;
   #written = false;
   #blocked = false;
 
-  constructor(response: ServedResponse, buffers: OutboxBuffers, onDrain: () => void) {
+  /** @param waitingBytes how much may wait for the agent before it counts as slow, at least what Node lets wait */
+  constructor(response: ServedResponse, buffers: OutboxBuffers, onDrain: () => void, waitingBytes = 0) {
     this.#response = response;
     this.#buffers = buffers;
     this.#onDrain = onDrain;
+    this.#waitingBytes = waitingBytes;
   }
 
   /** The agent is slower than the API server: put no more until `onDrain`. What is put all the same is kept. */
@@ -108,7 +111,7 @@ export class Outbox {
         if (!error) this.#buffers.give(buffer);
       });
     }
-    if (more || this.#blocked) return;
+    if (more || this.#blocked || this.#response.writableLength < this.#waitingBytes) return;
     this.#blocked = true;
     this.#response.once('drain', () => {
       this.#blocked = false;

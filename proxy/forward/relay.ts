@@ -4,7 +4,7 @@ import {isGone, type ServedResponse} from '../path/call.ts';
 import {Refusal, StreamEnded} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
 import {Inbox} from './inbox.ts';
-import {Outbox, type OutboxBuffers} from './outbox.ts';
+import {bufferBytes, Outbox, type OutboxBuffers} from './outbox.ts';
 import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
 /** What one response passes through: masking, or nothing. */
@@ -22,6 +22,12 @@ export type OpenBody = (statusCode: number, headers: IncomingHttpHeaders) => Bod
 export type Started = (statusCode: number) => void;
 
 const lineEnd = 0x0a;
+
+/**
+ * Of an answer that ends soon: while one buffer is being written the next is filled, and reading upstream is seldom
+ * stopped. Of those that last there may be thousands, which must not hold so much each.
+ */
+const waitingBytes = 2 * bufferBytes;
 
 /** How long an agent may take to read why its watch was ended. */
 const patienceMilliseconds = 1_000;
@@ -64,7 +70,8 @@ export class Relay implements ResponseHandler {
     this.#response = response;
     this.#openBody = openBody;
     this.#in = new Inbox(buffers, (bytes) => this.#body?.push(bytes, this.#emit), this.#onTurnEnd);
-    this.#out = new Outbox(response, buffers, () => this.#controller?.resume());
+    const onDrain = () => this.#controller?.resume();
+    this.#out = new Outbox(response, buffers, onDrain, started === undefined ? waitingBytes : 0);
     this.#started = started;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;

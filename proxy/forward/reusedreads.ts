@@ -6,6 +6,13 @@ import type {UpstreamTarget} from './transport.ts';
 const bufferBytes = 16 * 1024;
 const idleAtMost = 64;
 
+/** A response is long once it has brought so much. */
+const longBytes = 64 * 1024;
+
+/** What comes of it in one turn of the event loop is little where it is less. */
+const littleBytes = 16 * 1024;
+const gatherMilliseconds = 1;
+
 /** What was read and not yet parsed. */
 interface Read {
   readonly bytes: Buffer;
@@ -21,6 +28,9 @@ interface Read {
  * is given back here as far as undici uses it: `read()` gives what came in, `unshift()` takes back what the parser was
  * stopped before. A buffer is read into again when undici asks for the next bytes, but for one that ended amid the head
  * of a response, of which undici keeps slices. So the bytes that a handler is given are valid during the call only.
+ *
+ * kube-apiserver sends a list object by object, and to be woken for each piece costs as much as all else that is done
+ * with it. So a long response that comes in little pieces is not read for a moment after each turn of the event loop.
  */
 export class ReusedReads {
   readonly #idle: Buffer[] = [];
@@ -86,7 +96,13 @@ class Reads {
   /** Whether undici keeps no slice of what it is given: outside of the head of a response. */
   keepsNothing = false;
   #ended = false;
+  /** The parser is paused, so that nothing more is read until it takes what there is. */
   #stopped = false;
+  /** Of the response whose head was parsed. */
+  #bytes = 0;
+  #turnBytes = 0;
+  #turnEndScheduled = false;
+  #gathering = false;
 
   constructor(pool: ReusedReads) {
     this.#pool = pool;
@@ -112,6 +128,7 @@ class Reads {
   responseEnded(): void {
     this.keepsNothing = false;
     this.#ended = true;
+    this.#bytes = 0;
   }
 
   /** Gives false where no more is to be read for now. */
@@ -120,7 +137,37 @@ class Reads {
     // One call of `read()` after the other takes all that there is, unless the parser is paused.
     if (this.#queue.length === 1) this.#socket?.emit('readable');
     this.#stopped = this.#queue.length > 0;
+    if (this.keepsNothing) this.#count(length);
     return !this.#stopped;
+  }
+
+  /** Of a response whose end has not come. */
+  #count(length: number): void {
+    this.#bytes += length;
+    this.#turnBytes += length;
+    if (this.#bytes < longBytes || this.#turnEndScheduled) return;
+    this.#turnEndScheduled = true;
+    setImmediate(this.#onTurnEnd);
+  }
+
+  readonly #onTurnEnd = (): void => {
+    const isLittle = this.#turnBytes < littleBytes;
+    this.#turnEndScheduled = false;
+    this.#turnBytes = 0;
+    if (!isLittle || this.#gathering || this.#stopped || !this.keepsNothing) return;
+    this.#gathering = true;
+    this.#socket?.pause();
+    setTimeout(this.#onGathered, gatherMilliseconds);
+  };
+
+  readonly #onGathered = (): void => {
+    this.#gathering = false;
+    if (!this.#stopped) this.#readOn();
+  };
+
+  #readOn(): void {
+    const socket = this.#socket;
+    if (socket?.destroyed === false) socket._read(bufferBytes);
   }
 
   #next(): Buffer | undefined {
@@ -135,7 +182,7 @@ class Reads {
     }
     if (this.#stopped) {
       this.#stopped = false;
-      this.#socket?._read(bufferBytes);
+      this.#readOn();
     }
     return undefined;
   }

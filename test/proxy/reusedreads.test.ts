@@ -1,9 +1,10 @@
 import {randomBytes} from 'node:crypto';
 import {once} from 'node:events';
+import type {ServerResponse} from 'node:http';
 import {createServer, type Server} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {createServer as createTlsServer} from 'node:tls';
-import {afterEach, beforeAll, expect, test} from '@jest/globals';
+import {afterEach, beforeAll, describe, expect, test} from '@jest/globals';
 import {pooledTransport} from '../../proxy/forward/pooled.ts';
 import type {ResponseController, Transport} from '../../proxy/forward/transport.ts';
 import {loopbackCertificate, type Presented, Received} from './upstream.ts';
@@ -44,7 +45,7 @@ async function transportTo(server: Server | ReturnType<typeof createTlsServer>):
   return transport;
 }
 
-async function get(transport: Transport, path: string, received = new Spoiling()): Promise<Spoiling> {
+async function get(transport: Transport, path: string, received: Received = new Spoiling()): Promise<Received> {
   transport.send({method: 'GET', path, headers: [], body: undefined}, received);
   expect(await received.ended).toBeUndefined();
   return received;
@@ -101,3 +102,83 @@ test('an answer behind which the connection ends arrives whole, also when its re
   const {content} = await get(await transportTo(server), '/');
   expect(content.equals(body)).toBe(true);
 });
+
+describe('a long answer that comes piece by piece', () => {
+  const pieces = 2000;
+  const piece = randomBytes(1000);
+  const whole = Buffer.concat(Array.from({length: pieces}, () => piece));
+
+  /** Sends one piece in each turn of the event loop, which is the reader's too. */
+  async function trickle(response: ServerResponse): Promise<void> {
+    for (let sent = 0; sent < pieces && !response.destroyed; sent++) {
+      response.write(piece);
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** Counts the turns in which something came. */
+  class Turns extends Received {
+    turns = 0;
+    #inTurn = false;
+    override onResponseData(controller: ResponseController, chunk: Buffer): void {
+      super.onResponseData(controller, chunk);
+      if (this.#inTurn) return;
+      this.#inTurn = true;
+      this.turns++;
+      setImmediate(() => {
+        this.#inTurn = false;
+      });
+    }
+  }
+
+  test('is read in fewer turns than it has pieces', async () => {
+    const server = createServer(presented, (_request, response) => void trickle(response).then(() => response.end()));
+    const received = new Turns();
+    await get(await transportTo(server), '/', received);
+    expect(received.content.equals(whole)).toBe(true);
+    expect(received.turns).toBeLessThan(pieces / 2);
+  });
+
+  test('arrives whole by a reader that stops now and then', async () => {
+    const server = createServer(presented, (_request, response) => void trickle(response).then(() => response.end()));
+    const {content} = await get(await transportTo(server), '/');
+    expect(content.equals(whole)).toBe(true);
+  });
+
+  test('that breaks off ends with an error', async () => {
+    const server = createServer(presented, (_request, response) => {
+      void trickle(response).then(() => response.destroy());
+    });
+    const received = new Received();
+    (await transportTo(server)).send({method: 'GET', path: '/', headers: [], body: undefined}, received);
+    expect(await received.ended).toMatchObject({code: 'UND_ERR_SOCKET'});
+  });
+
+  test('can be given up, and another call made', async () => {
+    const server = createServer(presented, (_request, response) => void trickle(response).then(() => response.end()));
+    const transport = await transportTo(server);
+    for (let round = 0; round < 20; round++) {
+      const received = new GivingUp(100_000 + 7_001 * round);
+      transport.send({method: 'GET', path: '/', headers: [], body: undefined}, received);
+      expect(await received.ended).toMatchObject({message: 'enough'});
+    }
+    const {content} = await get(transport, '/', new Received());
+    expect(content.equals(whole)).toBe(true);
+  });
+});
+
+/** Has enough after so many bytes. */
+class GivingUp extends Received {
+  readonly #enough: number;
+  #bytes = 0;
+
+  constructor(enough: number) {
+    super();
+    this.#enough = enough;
+  }
+
+  override onResponseData(controller: ResponseController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes >= this.#enough) controller.abort(new Error('enough'));
+  }
+}
