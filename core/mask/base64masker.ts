@@ -7,6 +7,8 @@ import {type FindingLog, logOfEncoded, logOfWhole} from './findinglog.ts';
 import {isGzip} from './gzip.ts';
 import {GzipMasker} from './gzipmasker.ts';
 import type {Masker, MaskMediaType} from './masker.ts';
+import {ChunkScan} from './scan/chunkscan.ts';
+import {BEFORE_BYTES} from './scan/scanner.ts';
 import {StreamWindow} from './window.ts';
 
 const SEXTETS = new Uint8Array(256);
@@ -166,27 +168,32 @@ export class Base64Masker implements Masker {
 
   #advance(chunk: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
     this.#window.open(chunk);
-    this.#scan(chunk, final);
+    const scanned = this.#scan(chunk, final);
     const start = this.#wordStart;
     const isOpen = start !== undefined && !this.#hidden;
     const holdFrom = isOpen ? Math.max(start + firstCharacterOf(this.#bytesMasked), this.#releasedTo) : chunk.length;
-    const bytes = this.#window.close(holdFrom, (ready) => this.#next.push(ready, emit));
+    const bytes = this.#window.close(holdFrom, (ready) => {
+      this.#next.push(ready, emit, this.#window.isChanged ? undefined : scanned?.of(ready));
+    });
     if (start !== undefined) this.#wordStart = start - bytes;
     this.#releasedTo -= bytes;
   }
 
-  #scan(chunk: Buffer, final: boolean): void {
+  /** Gives what is known of the chunk then, if it was looked through. */
+  #scan(chunk: Buffer, final: boolean): ChunkScan | undefined {
     const places = this.#binaryData;
     if (places === undefined) {
       this.#scanWords(chunk, 0, chunk.length, final);
-      return;
+      return undefined;
     }
+    const scanned = new ChunkScan(chunk, this.#window.past(BEFORE_BYTES), this.#mediaType === 'text');
     for (let at = 0; at < chunk.length; ) {
-      const from = places.enter(chunk, at);
+      const from = places.enter(scanned, at);
       at = places.leave(chunk, from);
       if (from < at || this.#wordStart !== undefined) this.#scanWords(chunk, from, at, false);
     }
     if (final) this.#scanWords(chunk, chunk.length, chunk.length, true);
+    return scanned;
   }
 
   /** A word that reaches `to` goes on if the chunk ends there and is not the last. */

@@ -1,9 +1,10 @@
 import {BACKSLASH, byteSet, COLON, OPEN_BRACE, QUOTE} from './bytes.ts';
+import type {ChunkScan} from './scan/chunkscan.ts';
 import type {StreamWindow} from './window.ts';
 
-/** The end of the name is looked for: in most JSON it stands nowhere. */
 const NAME = Buffer.from('"binaryData');
-const NAME_TAIL = Buffer.from('Data');
+/** What the scanner lists, its first letters: in most JSON they stand nowhere. */
+const NAME_TAIL_BYTES = 'yData'.length;
 
 const OPEN = byteSet('{[');
 const CLOSE = byteSet('}]');
@@ -31,11 +32,12 @@ export class BinaryData {
     this.#window = window;
   }
 
-  /** Where they begin or go on from `from` on in the chunk; its length if there are none. */
-  enter(chunk: Buffer, from: number): number {
+  /** Where they begin or go on from `from` on in the chunk, which is the window's; its length if there are none. */
+  enter(scanned: ChunkScan, from: number): number {
+    const {chunk} = scanned;
     let at = from;
     for (;;) {
-      if (this.#state === OUTSIDE) at = this.#nameEnd(chunk, at);
+      if (this.#state === OUTSIDE) at = this.#nameEnd(scanned, at);
       while (at < chunk.length && this.#state !== OUTSIDE && this.#state !== INSIDE) {
         this.#readAssignment(chunk[at] as number);
         at++;
@@ -61,24 +63,17 @@ export class BinaryData {
     this.#state = OUTSIDE;
   }
 
-  #nameEnd(chunk: Buffer, from: number): number {
-    const end = (from === 0 && this.#straddlingEnd(chunk)) || this.#endIn(chunk, from);
-    if (end > 0) this.#state = IN_NAME;
-    return end > 0 ? end : chunk.length;
-  }
-
-  #endIn(chunk: Buffer, from: number): number {
-    for (let tail = chunk.indexOf(NAME_TAIL, from); tail >= 0; tail = chunk.indexOf(NAME_TAIL, tail + 1)) {
-      if (this.#isName(tail + NAME_TAIL.length)) return tail + NAME_TAIL.length;
+  /** Where the next name ends, which may have begun before the chunk. */
+  #nameEnd({chunk, blocks}: ChunkScan, from: number): number {
+    for (const {start, data} of blocks) {
+      for (const place of data) {
+        const end = start + place + NAME_TAIL_BYTES;
+        if (end <= from || end > chunk.length || !this.#isName(end)) continue;
+        this.#state = IN_NAME;
+        return end;
+      }
     }
-    return 0;
-  }
-
-  /** Where the name ends that began before the chunk, so that its tail may stand on both sides; 0 if there is none. */
-  #straddlingEnd(chunk: Buffer): number {
-    const most = Math.min(NAME_TAIL.length - 1, chunk.length);
-    for (let end = 1; end <= most; end++) if (this.#isName(end)) return end;
-    return 0;
+    return chunk.length;
   }
 
   #isName(end: number): boolean {

@@ -1,7 +1,7 @@
 import {BACKSLASH, byteSet, DIGIT_0, DOT, HYPHEN, isDigit, PLUS, SPACE} from './bytes.ts';
 import {meaningOf} from './characters.ts';
 import {mayStartPan, PAN_MAXIMUM_DIGITS, PAN_MINIMUM_DIGITS} from './pan.ts';
-import {BLOCK_BYTES, type Candidates, findCandidates} from './scan/scanner.ts';
+import type {ChunkScan, ScannedBlock} from './scan/chunkscan.ts';
 import {readUnit} from './unit.ts';
 import type {StreamWindow} from './window.ts';
 
@@ -10,9 +10,6 @@ const CANDIDATE = byteSet('0123456789 +-.');
 
 /** Where candidates start at the beginning of a group of digits only. */
 const STRETCH_MAXIMUM_BYTES = 32;
-
-const NO_BYTES = Buffer.alloc(0);
-const NO_CANDIDATES: Candidates = {stretches: new Int32Array(0), markers: new Int32Array(0)};
 
 /**
  * Finds where to look closely in a chunk. What lies between is read by the scanner alone, a block at a time; here only
@@ -24,11 +21,9 @@ export class CandidateSearch {
   readonly #json: boolean;
   /** A longer stretch is read closely from its first digit on. */
   readonly #stretchMaximum: number;
-  #chunk: Buffer = NO_BYTES;
-  /** The block that is known: its indices in the chunk, and what is in it, counted from its start. */
-  #start = 0;
-  #end = 0;
-  #found = NO_CANDIDATES;
+  #scanned: ChunkScan | undefined;
+  /** The block that is being gone through. */
+  #block: ScannedBlock | undefined;
   #nextStretch = 0;
   #nextMarker = 0;
   /** No escape goes on behind this. */
@@ -41,10 +36,15 @@ export class CandidateSearch {
     this.#json = json;
   }
 
-  /** The chunk is that of the window from here on. */
-  open(chunk: Buffer): void {
-    this.#chunk = chunk;
-    this.#end = 0;
+  /** The chunk, which is that of the window, is asked about from here on. */
+  open(scanned: ChunkScan): void {
+    this.#scanned = scanned;
+    this.#block = undefined;
+  }
+
+  close(): void {
+    this.#scanned = undefined;
+    this.#block = undefined;
   }
 
   /**
@@ -55,80 +55,70 @@ export class CandidateSearch {
    * one that was asked about
    */
   next(from: number): number {
+    const scanned = this.#scanned;
+    if (scanned === undefined) return from;
+    const {length} = scanned.chunk;
     this.#clear = from;
     let at = from;
-    while (at < this.#chunk.length) {
-      if (at >= this.#end) this.#read(at);
-      const marker = this.#nextMarkerPlace();
-      const stretch = this.#stretchFrom(at, marker);
+    while (at < length) {
+      const block = this.#blockAt(scanned, at);
+      const marker = this.#nextMarkerPlace(scanned.chunk, block);
+      const stretch = this.#stretchFrom(scanned.chunk, block, at, marker);
       if (stretch < marker) return stretch;
-      if (marker < this.#end) return this.#openBefore(marker, from);
-      at = Math.max(this.#end, this.#clear);
+      if (marker < block.end) return openBefore(scanned.chunk, marker, from);
+      at = Math.max(block.end, this.#clear);
     }
-    return this.#chunk.length;
+    return length;
   }
 
-  #read(from: number): void {
-    const chunk = this.#chunk;
-    this.#start = from;
-    this.#end = Math.min(from + BLOCK_BYTES, chunk.length);
-    const isWhole = from === 0 && this.#end === chunk.length;
-    this.#found = findCandidates(isWhole ? chunk : chunk.subarray(from, this.#end), !this.#json);
+  #blockAt(scanned: ChunkScan, at: number): ScannedBlock {
+    if (this.#block !== undefined && at < this.#block.end) return this.#block;
     this.#nextStretch = 0;
     this.#nextMarker = 0;
+    this.#block = scanned.blockAt(at);
+    return this.#block;
   }
 
   /** The next marker that cannot be stepped over, or the end of the block. */
-  #nextMarkerPlace(): number {
-    const {markers} = this.#found;
+  #nextMarkerPlace(chunk: Buffer, {start, end, markers}: ScannedBlock): number {
     while (this.#nextMarker < markers.length) {
-      const place = this.#start + (markers[this.#nextMarker] as number);
+      const place = start + (markers[this.#nextMarker] as number);
       if (place < this.#clear) {
         this.#nextMarker++;
         continue;
       }
-      const marker = this.#rowStart(place);
-      const step = this.#stepOver(marker);
+      const marker = this.#rowStart(chunk, place);
+      const step = this.#stepOver(chunk, marker);
       if (step === 0) return marker;
       this.#clear = marker + step;
     }
-    return this.#end;
+    return end;
   }
 
   /** The first of the backslashes that this one is the last of, though they may begin in the block before. */
-  #rowStart(place: number): number {
-    const chunk = this.#chunk;
+  #rowStart(chunk: Buffer, place: number): number {
     let at = place;
     if (chunk[at] === BACKSLASH) while (at > this.#clear && chunk[at - 1] === BACKSLASH) at--;
     return at;
   }
 
   /** How many bytes at this place can be stepped over, as they are of no card; 0 if they may be. */
-  #stepOver(at: number): number {
-    const unit = readUnit(this.#window, at, this.#chunk.length, false, this.#json);
+  #stepOver(chunk: Buffer, at: number): number {
+    const unit = readUnit(this.#window, at, chunk.length, false, this.#json);
     if (unit.kind !== 'known') return 0;
     const {length, meaning} = unit.decoded ?? unit;
     // The last hex digit of an escape must not be taken for the first digit of a number.
-    if (meaning.kind === 'digit' || isDigit(this.#chunk[at + length - 1] as number)) return 0;
+    if (meaning.kind === 'digit' || isDigit(chunk[at + length - 1] as number)) return 0;
     // What is no digit itself must come after one.
-    return meaning.kind === 'other' || !this.#isAfterDigit(at) ? unit.length : 0;
-  }
-
-  #isAfterDigit(at: number): boolean {
-    const before = this.#chunk[at - 1];
-    if (before === undefined) return false;
-    if (isDigit(before)) return true;
-    const separated = before < 0x80 && meaningOf(before).kind === 'separator';
-    return separated && isDigit(this.#chunk[at - 2] ?? SPACE);
+    return meaning.kind === 'other' || !isAfterDigit(chunk, at) ? unit.length : 0;
   }
 
   /** Where between `from` and `marker` a candidate may start; `marker` where none does. */
-  #stretchFrom(from: number, marker: number): number {
-    const {stretches} = this.#found;
-    const chunk = this.#chunk;
+  #stretchFrom(chunk: Buffer, block: ScannedBlock, from: number, marker: number): number {
+    const {stretches} = block;
     for (; this.#nextStretch < stretches.length; this.#nextStretch += 2) {
-      const start = Math.max(from, this.#start + (stretches[this.#nextStretch] as number));
-      const end = this.#start + (stretches[this.#nextStretch + 1] as number);
+      const start = Math.max(from, block.start + (stretches[this.#nextStretch] as number));
+      const end = block.start + (stretches[this.#nextStretch + 1] as number);
       if (start >= marker) return marker;
       if (start >= end) continue;
       if (end === marker || end - start > this.#stretchMaximum) {
@@ -138,13 +128,21 @@ export class CandidateSearch {
     }
     return marker;
   }
+}
 
-  /** The first of the digits that go up to the marker, with separators among them. */
-  #openBefore(marker: number, from: number): number {
-    let at = marker;
-    while (at > from && CANDIDATE[this.#chunk[at - 1] as number] === 1) at--;
-    return firstDigit(this.#chunk, at, marker);
-  }
+function isAfterDigit(chunk: Buffer, at: number): boolean {
+  const before = chunk[at - 1];
+  if (before === undefined) return false;
+  if (isDigit(before)) return true;
+  const separated = before < 0x80 && meaningOf(before).kind === 'separator';
+  return separated && isDigit(chunk[at - 2] ?? SPACE);
+}
+
+/** The first of the digits that go up to the marker, with separators among them. */
+function openBefore(chunk: Buffer, marker: number, from: number): number {
+  let at = marker;
+  while (at > from && CANDIDATE[chunk[at - 1] as number] === 1) at--;
+  return firstDigit(chunk, at, marker);
 }
 
 function firstDigit(chunk: Buffer, start: number, end: number): number {

@@ -3,6 +3,7 @@ import {foundIn, UnitedCounts} from './counts.ts';
 import type {FindingLog} from './findinglog.ts';
 import type {MaskCounts, Masker, MaskMediaType} from './masker.ts';
 import {PanMasker, type PanMaskerOptions} from './panmasker.ts';
+import type {ChunkScan} from './scan/chunkscan.ts';
 
 export interface CardMaskerOptions extends PanMaskerOptions {
   /** Card verification codes and PIN blocks. */
@@ -15,7 +16,7 @@ export class CardMasker implements Masker {
   readonly #codes: CodeMasker | undefined;
   readonly #pans: PanMasker;
   #emit: (bytes: Buffer) => void = () => {};
-  readonly #onward = (bytes: Buffer): void => this.#pans.push(bytes, this.#emit);
+  readonly #onward = (bytes: Buffer): void => this.#pans.push(bytes, this.#emit, this.#codes?.scanOf(bytes));
 
   constructor(mediaType: MaskMediaType, options: CardMaskerOptions, log?: FindingLog) {
     this.#pans = new PanMasker(mediaType, options, log);
@@ -38,10 +39,11 @@ export class CardMasker implements Masker {
     return foundIn(this.counts);
   }
 
-  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+  /** @param scanned what is known of the chunk */
+  push(chunk: Buffer, emit: (bytes: Buffer) => void, scanned?: ChunkScan): void {
     this.#emit = emit;
-    if (this.#codes === undefined) this.#pans.push(chunk, emit);
-    else this.#codes.push(chunk, this.#onward);
+    if (this.#codes === undefined) this.#pans.push(chunk, emit, scanned);
+    else this.#codes.push(chunk, this.#onward, scanned);
   }
 
   flush(emit: (bytes: Buffer) => void): void {

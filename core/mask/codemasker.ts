@@ -4,6 +4,8 @@ import type {FindingLog} from './findinglog.ts';
 import {JsonPosition} from './jsonposition.ts';
 import type {MaskCounts, MaskMediaType} from './masker.ts';
 import {NameSearch} from './namesearch.ts';
+import {ChunkScan} from './scan/chunkscan.ts';
+import {BEFORE_BYTES} from './scan/scanner.ts';
 import {StreamWindow} from './window.ts';
 
 export const CODE_MINIMUM_DIGITS = 3;
@@ -33,10 +35,11 @@ const NO_BYTES = Buffer.alloc(0);
 export class CodeMasker {
   readonly counts: MaskCounts = {PAN: 0};
   readonly #window = new StreamWindow();
-  readonly #names = new NameSearch(this.#window);
+  readonly #names = new NameSearch();
   /** Only where the bytes are JSON. */
   readonly #json: JsonPosition | undefined;
   readonly #log: FindingLog | undefined;
+  #scanned: ChunkScan | undefined;
   /** Where a value begins that has not ended. */
   #open: number | undefined;
   /** Digits of a value that was released before it had ended: the others are hidden as they come in. */
@@ -56,8 +59,16 @@ export class CodeMasker {
     return this.#released !== undefined;
   }
 
-  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+  /** @param scanned what is known of the chunk */
+  push(chunk: Buffer, emit: (bytes: Buffer) => void, scanned?: ChunkScan): void {
+    this.#scanned = scanned ?? new ChunkScan(chunk, this.#window.past(BEFORE_BYTES), this.#json === undefined);
     this.#advance(chunk, false, emit);
+    this.#scanned = undefined;
+  }
+
+  /** What is known of these bytes while they are emitted. */
+  scanOf(bytes: Buffer): ChunkScan | undefined {
+    return this.#window.isChanged ? undefined : this.#scanned?.of(bytes);
   }
 
   /** What is released of a value is hidden, and so is what follows of it. */
@@ -87,7 +98,7 @@ export class CodeMasker {
     const open = this.#open;
     this.#open = undefined;
     const known = open === undefined ? from : this.#decide(open, chunk.length, final);
-    this.#scan(chunk, known, final);
+    if (this.#scanned !== undefined) this.#scan(this.#scanned, known, final);
     const holdFrom = this.#open ?? chunk.length;
     this.#json?.inString(holdFrom);
     const bytes = this.#window.close(holdFrom, emit);
@@ -105,11 +116,11 @@ export class CodeMasker {
   }
 
   /** Reads what stands behind names, of which there are few. */
-  #scan(chunk: Buffer, from: number, final: boolean): void {
-    const parts = this.#names.parts();
+  #scan(scanned: ChunkScan, from: number, final: boolean): void {
+    const parts = this.#names.parts(scanned);
     for (let part = 0; part < parts.length; part += 2) {
       const [start, to] = [Math.max(from, parts[part] as number), parts[part + 1] as number];
-      if (start < to) this.#scanNamed(chunk, start, to, final);
+      if (start < to) this.#scanNamed(scanned.chunk, start, to, final);
     }
   }
 

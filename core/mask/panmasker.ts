@@ -10,6 +10,8 @@ import {networkAt} from './network.ts';
 import {PAN_MINIMUM_DIGITS} from './pan.ts';
 import type {PanPlan} from './plan.ts';
 import {Readings} from './readings.ts';
+import {ChunkScan} from './scan/chunkscan.ts';
+import {BEFORE_BYTES} from './scan/scanner.ts';
 import {DEFAULT_PAN} from './show.ts';
 import {readTrack, readTrackCharacter, TRACK_SEPARATOR, TrackTail} from './track.ts';
 import {readUnit, type Unit} from './unit.ts';
@@ -83,8 +85,11 @@ export class PanMasker implements Masker {
     return this.#readings.hidesNext || this.#releasedTail !== undefined;
   }
 
-  push(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+  /** @param scanned what is known of the chunk */
+  push(chunk: Buffer, emit: (bytes: Buffer) => void, scanned?: ChunkScan): void {
+    this.#candidates.open(scanned ?? new ChunkScan(chunk, this.#window.past(BEFORE_BYTES), this.#json === undefined));
     this.#advance(chunk, false, emit);
+    this.#candidates.close();
   }
 
   flush(emit: (bytes: Buffer) => void): void {
@@ -130,7 +135,6 @@ export class PanMasker implements Masker {
 
   #advance(chunk: Buffer, final: boolean, emit: (bytes: Buffer) => void): void {
     this.#window.open(chunk);
-    this.#candidates.open(chunk);
     this.#scan(chunk, final);
     const holdFrom = final ? chunk.length : this.#openFrom(chunk.length);
     this.#json?.inString(holdFrom);

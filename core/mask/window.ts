@@ -18,6 +18,7 @@ export class StreamWindow {
   #pastEnd = PAST_BYTES;
   #bytesHeld = 0;
   #isOpen = false;
+  #isChanged = false;
   #offset = 0;
   readonly #maximumHeldBytes: number;
 
@@ -33,6 +34,11 @@ export class StreamWindow {
     return this.#bytesHeld;
   }
 
+  /** Whether a byte of the current chunk was replaced, or of the one that is being emitted. */
+  get isChanged(): boolean {
+    return this.#isChanged;
+  }
+
   /** The place of index 0 in the stream. */
   get offset(): number {
     return this.#offset;
@@ -42,6 +48,7 @@ export class StreamWindow {
   open(chunk: Buffer): void {
     if (this.#isOpen) throw new MaskError('UsedAfterFailure', 'masking failed on this stream before');
     this.#isOpen = true;
+    this.#isChanged = false;
     this.#chunk = chunk;
   }
 
@@ -74,14 +81,20 @@ export class StreamWindow {
     this.#check(index, index + bytes.length);
     const inPast = Math.min(Math.max(-index, 0), bytes.length);
     if (inPast > 0) bytes.copy(this.#past, this.#pastEnd + index, 0, inPast);
-    if (inPast < bytes.length) bytes.copy(this.#chunk, index + inPast, inPast);
+    if (inPast === bytes.length) return;
+    this.#isChanged = true;
+    bytes.copy(this.#chunk, index + inPast, inPast);
   }
 
   /** Replaces a byte that is held back or in the chunk. */
   overwrite(index: number, byte: number): void {
     this.#check(index, index + 1);
-    if (index >= 0) this.#chunk[index] = byte;
-    else this.#past[this.#pastEnd + index] = byte;
+    if (index < 0) {
+      this.#past[this.#pastEnd + index] = byte;
+      return;
+    }
+    this.#isChanged = true;
+    this.#chunk[index] = byte;
   }
 
   /**

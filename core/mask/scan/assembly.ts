@@ -5,15 +5,19 @@
  * What it lists may be more than there is, never less: it is read again by code that knows the rules.
  */
 
-/** The bytes to read; before them BEFORE bytes that came earlier, behind them 64 of value 0. */
+/** The bytes to read; before them 16 that came earlier, behind them 64 of value 0. */
 const INPUT: usize = 0x10000;
-const BEFORE: i32 = 32;
 /** Pairs of start and end. */
 const STRETCHES: usize = 0x20000;
-/** Markers, or names. */
-const PLACES: usize = 0x28000;
-/** How many places `candidates` found. */
-const PLACE_COUNT: usize = 0;
+const MARKERS: usize = 0x28000;
+const NAMES: usize = 0x38000;
+/** Where `yData` stands, with which the name `binaryData` ends. */
+const DATA: usize = 0x48000;
+/** How many numbers stand at each of these. */
+const STRETCH_COUNT: usize = 0;
+const MARKER_COUNT: usize = 4;
+const NAME_COUNT: usize = 8;
+const DATA_COUNT: usize = 12;
 /** 1 at the first bytes of characters of interest beyond ASCII, and at the low six bits of the first two together. */
 const LEADS: usize = 0x100;
 const PAIRS: usize = 0x1000;
@@ -25,31 +29,40 @@ const STRETCH_BYTES: i32 = 12;
  * loop, since V8 makes constants of 16 bytes anew where they are used: that took two thirds of the time.
  */
 
+const NIBBLES: usize = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
+
 /** Classes of bytes: 1 digits, 2 separators, 4 per cent and ampersand, 8 backslash, 16 escape, 32 return, 64 no ASCII. */
 const CLASSES: usize = memory.data<u8>([
   67, 65, 65, 65, 65, 69, 69, 65, 65, 65, 64, 82, 72, 98, 66, 64,
   32, 16, 6, 1, 0, 8, 0, 0, 64, 64, 64, 64, 64, 64, 64, 64,
 ], 16);
-const CANDIDATE: i8 = 1 | 2;
+const CANDIDATES: usize = memory.data<u8>([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3], 16);
 const JSON_MARKER: i8 = 4 | 8 | 64;
 const TEXT_MARKER: i8 = 4 | 8 | 16 | 32 | 64;
 
 /**
+ * Lists all that is looked for.
+ *
+ * @param isText whether terminal sequences and line wraps are markers
+ */
+export function scan(length: i32, isText: bool): void {
+  candidates(length, isText);
+  names(length);
+}
+
+/**
  * Lists the stretches of at least 12 digits and separators, and one at the end however short; and the places at which a
  * card number may be that is not written plainly.
- *
- * @param isText whether terminal sequences and line wraps are such places
- * @returns how many numbers stand at STRETCHES; at PLACE_COUNT stands how many at PLACES
  */
-export function candidates(length: i32, isText: bool): i32 {
+function candidates(length: i32, isText: bool): void {
   const lowTable = v128.load(CLASSES);
   const highTable = v128.load(CLASSES, 16);
-  const nibble = i8x16.splat(0x0f);
-  const candidateClasses = i8x16.splat(CANDIDATE);
+  const nibble = v128.load(NIBBLES);
+  const candidateClasses = v128.load(CANDIDATES);
   const markerClasses = i8x16.splat(isText ? TEXT_MARKER : JSON_MARKER);
   const zero = i8x16.splat(0);
   let stretches = STRETCHES;
-  let places = PLACES;
+  let markers = MARKERS;
   let open: i32 = -1;
   let before = zero;
   for (let at: i32 = 0; at < length; at += 64) {
@@ -65,8 +78,8 @@ export function candidates(length: i32, isText: bool): i32 {
         const place = at + <i32>ctz(marker);
         marker &= marker - 1;
         if (!isMarker(place, length)) continue;
-        store<i32>(places, place);
-        places += 4;
+        store<i32>(markers, place);
+        markers += 4;
       }
     }
 
@@ -108,8 +121,8 @@ export function candidates(length: i32, isText: bool): i32 {
   if (open < 0) open = lastStart(length);
   const isListed = stretches > STRETCHES && load<i32>(stretches - 4) == length;
   if (open < length && !isListed) stretches = addStretch(stretches, open, length, length);
-  store<i32>(PLACE_COUNT, <i32>(places - PLACES) >> 2);
-  return <i32>(stretches - STRETCHES) >> 2;
+  store<i32>(MARKER_COUNT, <i32>(markers - MARKERS) >> 2);
+  store<i32>(STRETCH_COUNT, <i32>(stretches - STRETCHES) >> 2);
 }
 
 // @ts-ignore: a decorator of AssemblyScript
@@ -203,59 +216,76 @@ function isMarker(place: i32, length: i32): bool {
 }
 
 /**
- * Three letters of each name of a verification code or PIN block, of either case; the bits tell them apart:
- * 1: cvv, cvc, cvn   2: cav   4: cid   8: csc   16: verRIFication   32: secURIty   64: pin
+ * Three letters of each name of a verification code or PIN block, of either case, and of `binaryData` as it is written;
+ * the bits tell them apart:
+ * 1: cvv, cvc, cvn   2: cav   4: cid   8: csc   16: verRIFication   32: secURIty   64: pin   128: binaryData
  */
 const LETTERS: usize = memory.data<u8>([
-  64, 0, 16, 15, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 15, 112, 15, 112, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 2, 32, 8, 0, 0, 1, 0, 0, 84, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 86, 41, 86, 41, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 9, 4, 0, 19, 0, 0, 32, 0, 0, 0, 0, 65, 0,
-  0, 0, 0, 0, 125, 3, 125, 3, 0, 0, 0, 0, 0, 0, 0, 0,
+  64, 0, 16, 15, 0, 32, 0, 0, 0, 128, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 15, 112, 15, 240, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 2, 32, 8, 128, 0, 1, 0, 0, 84, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 214, 41, 86, 41, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 128, 0, 9, 4, 0, 19, 0, 0, 32, 0, 0, 0, 0, 65, 0,
+  0, 0, 0, 0, 125, 3, 253, 3, 0, 0, 0, 0, 0, 0, 0, 0,
 ], 16);
 
-/**
- * Lists where the three letters of a name stand, in the bytes and in those BEFORE them.
- *
- * @returns how many places stand at PLACES
- */
-export function names(length: i32): i32 {
+/** Lists where the three letters of a name stand, in the bytes and in the last 16 before them. */
+function names(length: i32): void {
   const firstLow = v128.load(LETTERS);
   const firstHigh = v128.load(LETTERS, 16);
   const secondLow = v128.load(LETTERS, 32);
   const secondHigh = v128.load(LETTERS, 48);
   const thirdLow = v128.load(LETTERS, 64);
   const thirdHigh = v128.load(LETTERS, 80);
-  const nibble = i8x16.splat(0x0f);
-  let places = PLACES;
+  const nibble = v128.load(NIBBLES);
+  store<i32>(NAME_COUNT, 0);
+  store<i32>(DATA_COUNT, 0);
   let first = i8x16.splat(0);
   let second = i8x16.splat(0);
-  for (let at = -BEFORE; at < length; at += 16) {
+  for (let at = -16; at < length; at += 32) {
     const block = v128.load(INPUT + at);
     const low = v128.and(block, nibble);
     const high = v128.and(v128.shr<u16>(block, 4), nibble);
     const firstHere = lookUp(firstLow, firstHigh, low, high);
     const secondHere = lookUp(secondLow, secondHigh, low, high);
-    // Each two or one byte later, so that the three of a name meet where its third letter is.
-    const found = v128.and(
-      v128.and(
-        i8x16.shuffle(first, firstHere, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
-        i8x16.shuffle(second, secondHere, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)),
-      lookUp(thirdLow, thirdHigh, low, high));
-    first = firstHere;
-    second = secondHere;
-    if (!v128.any_true(found)) continue;
-    let lanes = bits(found);
-    while (lanes != 0) {
-      const place = at + <i32>ctz(lanes) - 2;
-      lanes &= lanes - 1;
-      if (!isName(place, length)) continue;
-      store<i32>(places, place);
-      places += 4;
-    }
+    const found = meet(first, firstHere, second, secondHere, lookUp(thirdLow, thirdHigh, low, high));
+
+    const nextBlock = v128.load(INPUT + at, 16);
+    const nextLow = v128.and(nextBlock, nibble);
+    const nextHigh = v128.and(v128.shr<u16>(nextBlock, 4), nibble);
+    first = lookUp(firstLow, firstHigh, nextLow, nextHigh);
+    second = lookUp(secondLow, secondHigh, nextLow, nextHigh);
+    const nextFound = meet(firstHere, first, secondHere, second, lookUp(thirdLow, thirdHigh, nextLow, nextHigh));
+
+    if (v128.any_true(v128.or(found, nextFound))) addNames(bits(found) | bits(nextFound) << 16, at - 2, length);
   }
-  return <i32>(places - PLACES) >> 2;
+}
+
+/** Where the three letters of a name meet: the first two come from one and two bytes before the third. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function meet(firstBefore: v128, first: v128, secondBefore: v128, second: v128, third: v128): v128 {
+  return v128.and(
+    v128.and(
+      i8x16.shuffle(firstBefore, first, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29),
+      i8x16.shuffle(secondBefore, second, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)),
+    third);
+}
+
+/** @param lanes a bit for each place, from `at` on */
+function addNames(lanes: u64, at: i32, length: i32): void {
+  while (lanes != 0) {
+    const place = at + <i32>ctz(lanes);
+    lanes &= lanes - 1;
+    if (load<u8>(INPUT + place) == 0x79) add(DATA, DATA_COUNT, place); // y
+    else if (isName(place, length)) add(NAMES, NAME_COUNT, place);
+  }
+}
+
+function add(list: usize, count: usize, place: i32): void {
+  const index = load<i32>(count);
+  store<i32>(list + (<usize>index << 2), place);
+  store<i32>(count, index + 1);
 }
 
 /** Whether the letters behind the three are those of the name, as far as the bytes go. */

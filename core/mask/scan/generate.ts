@@ -16,7 +16,7 @@ const directory = mkdtempSync(path.join(os.tmpdir(), 'lockkeeper-scan-'));
 let base64: string;
 try {
   const output = path.join(directory, 'module.wasm');
-  const features = ['--runtime', 'stub', '--noAssert', '--enable', 'simd,relaxed-simd', '--initialMemory', '5'];
+  const features = ['--runtime', 'stub', '--noAssert', '--enable', 'simd,relaxed-simd', '--initialMemory', '6'];
   const flags = [path.join(import.meta.dirname, 'assembly.ts'), '-O3', ...features, '--outFile', output];
   execFileSync(process.execPath, [compiler, ...flags], {cwd: directory, stdio: ['ignore', 'inherit', 'inherit']});
   base64 = readFileSync(output, 'base64');

@@ -5,7 +5,9 @@ import fc from 'fast-check';
 import {createMasker} from '../createmasker.ts';
 import type {MaskMediaType} from '../masker.ts';
 import {isPair, LEADS} from '../utf8.ts';
-import {BEFORE_BYTES, BLOCK_BYTES, findCandidates, findNames} from './scanner.ts';
+import {BEFORE_BYTES, BLOCK_BYTES, scan} from './scanner.ts';
+
+const none = new Uint8Array(BEFORE_BYTES);
 
 test('the module is made from its source', () => {
   execFileSync(process.execPath, [path.join(import.meta.dirname, 'generate.ts'), '--check'], {stdio: 'pipe'});
@@ -73,7 +75,7 @@ describe('candidates', () => {
         const whole = Buffer.from(texts.join(''));
         // Amid a character too.
         const bytes = whole.subarray(0, Math.max(0, whole.length - cut));
-        const {stretches, markers} = findCandidates(bytes, isText);
+        const {stretches, markers} = scan(bytes, none, isText);
         expect([...stretches]).toEqual(stretchesOf(bytes));
         expect([...markers]).toEqual(markersOf(bytes, isText));
       }),
@@ -82,18 +84,16 @@ describe('candidates', () => {
   });
 
   test('of a full block fit', () => {
-    const {markers} = findCandidates(Buffer.alloc(BLOCK_BYTES, '%a'), true);
+    const {markers} = scan(Buffer.alloc(BLOCK_BYTES, '%a'), none, true);
     expect(markers).toHaveLength(BLOCK_BYTES / 2);
-    expect(findCandidates(Buffer.alloc(BLOCK_BYTES, '\u00a0'), true).markers).toHaveLength(BLOCK_BYTES / 2);
-    expect(findCandidates(Buffer.alloc(BLOCK_BYTES, '411111111111,'), true).stretches).toHaveLength(
+    expect(scan(Buffer.alloc(BLOCK_BYTES, '\u00a0'), none, true).markers).toHaveLength(BLOCK_BYTES / 2);
+    expect(scan(Buffer.alloc(BLOCK_BYTES, '411111111111,'), none, true).stretches).toHaveLength(
       2 * Math.ceil(BLOCK_BYTES / 13),
     );
   });
 });
 
 describe('names', () => {
-  const none = new Uint8Array(BEFORE_BYTES);
-
   test.each([
     ['cvv=123', [0]],
     ['my_CVV2: 123', [3]],
@@ -111,22 +111,54 @@ describe('names', () => {
     ['cv', []],
     ['pin', [0]],
   ])('of %s', (text, expected) => {
-    expect([...findNames(Buffer.from(text), none)]).toEqual(expected);
+    expect([...scan(Buffer.from(text), none, false).names]).toEqual(expected);
   });
 
   test('that began before the bytes', () => {
     const before = new Uint8Array(BEFORE_BYTES);
     before.set(Buffer.from('security c'), BEFORE_BYTES - 10);
-    expect([...findNames(Buffer.from('ode: 123'), before)]).toEqual([-7]);
+    expect([...scan(Buffer.from('ode: 123'), before, false).names]).toEqual([-7]);
     before.set(Buffer.from('        cv'), BEFORE_BYTES - 10);
-    expect([...findNames(Buffer.from('v: 123'), before)]).toEqual([-2]);
+    expect([...scan(Buffer.from('v: 123'), before, false).names]).toEqual([-2]);
   });
 
   test('are found at every place', () => {
     for (let at = 0; at < 200; at++) {
-      expect([...findNames(Buffer.from(`${'.'.repeat(at)}cvv: 1${'.'.repeat(200 - at)}`), none)]).toEqual([at]);
+      expect([...scan(Buffer.from(`${'.'.repeat(at)}cvv: 1${'.'.repeat(200 - at)}`), none, false).names]).toEqual([at]);
     }
   });
+});
+
+describe('the end of the name binaryData', () => {
+  test.each([
+    ['"binaryData": {', [6]],
+    ['binarydata, BINARYDATA, yda', []],
+    ['yDa', [0]],
+    ['yD', []],
+  ])('in %s', (text, expected) => {
+    const {names, data} = scan(Buffer.from(text), none, false);
+    expect([[...names], [...data]]).toEqual([[], expected]);
+  });
+
+  test('that began before the bytes', () => {
+    const before = new Uint8Array(BEFORE_BYTES);
+    before.set(Buffer.from('binaryD'), BEFORE_BYTES - 7);
+    expect([...scan(Buffer.from('ata"'), before, false).data]).toEqual([-2]);
+    before.set(Buffer.from('binaryDat'), BEFORE_BYTES - 9);
+    expect([...scan(Buffer.from('a"'), before, false).data]).toEqual([-4]);
+  });
+
+  test('at every place', () => {
+    for (let at = 0; at < 200; at++) {
+      expect([...scan(Buffer.from(`${'.'.repeat(at)}yData${'.'.repeat(200 - at)}`), none, false).data]).toEqual([at]);
+    }
+  });
+});
+
+test('names of a full block fit', () => {
+  const {names, data, stretches} = scan(Buffer.alloc(BLOCK_BYTES, 'cvc:'), none, false);
+  expect([names.length, data.length, stretches.length]).toEqual([BLOCK_BYTES / 4, 0, 0]);
+  expect(scan(Buffer.alloc(BLOCK_BYTES, 'yDa'), none, false).data).toHaveLength(Math.floor(BLOCK_BYTES / 3));
 });
 
 /** Blocks end within chunks: nothing may depend on where. */
