@@ -60,11 +60,10 @@ function candidates(length: i32, isText: bool): void {
   const nibble = v128.load(NIBBLES);
   const candidateClasses = v128.load(CANDIDATES);
   const markerClasses = i8x16.splat(isText ? TEXT_MARKER : JSON_MARKER);
-  const zero = i8x16.splat(0);
   let stretches = STRETCHES;
   let markers = MARKERS;
-  let open: i32 = -1;
-  let before = zero;
+  /** Where the stretch starts that goes up to here, if there is one. */
+  let open: i32 = 0;
   for (let at: i32 = 0; at < length; at += 64) {
     const first = look(lowTable, highTable, v128.load(INPUT + at), nibble);
     const second = look(lowTable, highTable, v128.load(INPUT + at, 16), nibble);
@@ -83,42 +82,29 @@ function candidates(length: i32, isText: bool): void {
       }
     }
 
-    // A stretch of twelve has at least two rows of four at multiples of four.
-    const firstRows = rows(first, candidateClasses);
-    const secondRows = rows(second, candidateClasses);
-    const thirdRows = rows(third, candidateClasses);
-    const fourthRows = rows(fourth, candidateClasses);
-    const pairs = v128.or(
-      v128.or(pairsOf(before, firstRows), pairsOf(firstRows, secondRows)),
-      v128.or(pairsOf(secondRows, thirdRows), pairsOf(thirdRows, fourthRows)));
-    before = fourthRows;
-    if (open < 0 && !v128.any_true(pairs)) continue;
-
-    let candidate = wordOf(first, second, third, fourth, candidateClasses);
-    if (open < 0 && (candidate & 1) != 0) open = startBefore(at);
-    if (open >= 0) {
-      if (~candidate == 0) continue;
-      stretches = addStretch(stretches, open, at + <i32>ctz(~candidate), length);
-      open = -1;
-      // Clears the ones at the end.
-      candidate &= candidate + 1;
-    }
-    // The beginnings of twelve ones in a row.
-    let row = candidate & (candidate >> 1);
+    const others = wordOfOthers(first, second, third, fourth, candidateClasses);
+    // It is all of one stretch, which goes on.
+    if (others == 0) continue;
+    const head = <i32>ctz(others);
+    // The beginnings of twelve candidates in a row.
+    let row = ~others & (~others >> 1);
     row &= row >> 2;
     row &= row >> 4;
     row &= row >> 4;
-    while (row != 0) {
-      const start = ctz(row);
-      const end = start + ctz(~(candidate >> start));
-      if (end >= 64) break;
-      stretches = addStretch(stretches, at + <i32>start, at + <i32>end, length);
-      row &= ~(<u64>0) << end;
+    if (row != 0 || at + head - open >= STRETCH_BYTES) {
+      stretches = addStretch(stretches, open, at + head, length);
+      row = (row >> head) << head;
+      while (row != 0) {
+        const start = ctz(row);
+        if (others >> start == 0) break;
+        const end = start + ctz(others >> start);
+        stretches = addStretch(stretches, at + <i32>start, at + <i32>end, length);
+        row &= ~(<u64>0) << end;
+      }
     }
-    const last = <i32>clz(~candidate);
-    if (last > 0) open = at + 64 - last;
+    open = at + 64 - <i32>clz(others);
   }
-  if (open < 0) open = lastStart(length);
+  if (open >= length) open = lastStart(length);
   const isListed = stretches > STRETCHES && load<i32>(stretches - 4) == length;
   if (open < length && !isListed) stretches = addStretch(stretches, open, length, length);
   store<i32>(MARKER_COUNT, <i32>(markers - MARKERS) >> 2);
@@ -137,20 +123,6 @@ function lookUp(lowTable: v128, highTable: v128, low: v128, high: v128): v128 {
   return v128.and(i8x16.relaxed_swizzle(lowTable, low), i8x16.relaxed_swizzle(highTable, high));
 }
 
-/** Rows of four bytes that are all of these classes. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function rows(block: v128, classes: v128): v128 {
-  return i32x4.eq(i8x16.eq(v128.and(block, classes), i8x16.splat(0)), i8x16.splat(0));
-}
-
-/** Of rows those that come behind another. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function pairsOf(before: v128, rows: v128): v128 {
-  return v128.and(rows, v128.shuffle<i32>(before, rows, 3, 4, 5, 6));
-}
-
 /** A bit for each of 64 bytes that is of these classes. */
 // @ts-ignore: a decorator of AssemblyScript
 @inline
@@ -161,17 +133,26 @@ function wordOf(first: v128, second: v128, third: v128, fourth: v128, classes: v
     | bits(v128.and(fourth, classes)) << 48;
 }
 
+/** A bit for each of 64 bytes that is of none of these classes. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function wordOfOthers(first: v128, second: v128, third: v128, fourth: v128, classes: v128): u64 {
+  return otherBits(first, classes)
+    | otherBits(second, classes) << 16
+    | otherBits(third, classes) << 32
+    | otherBits(fourth, classes) << 48;
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function otherBits(lanes: v128, classes: v128): u64 {
+  return <u64>(<u32>i8x16.bitmask(i8x16.eq(v128.and(lanes, classes), i8x16.splat(0))));
+}
+
 // @ts-ignore: a decorator of AssemblyScript
 @inline
 function bits(lanes: v128): u64 {
   return <u64>(<u32>i8x16.bitmask(i8x16.ne(lanes, i8x16.splat(0))));
-}
-
-/** Where the stretch starts that goes on at `at`: of bytes that were skipped it has less than two rows. */
-function startBefore(at: i32): i32 {
-  let start = at;
-  while (start > 0 && at - start < 7 && isCandidate(load<u8>(INPUT + start - 1))) start--;
-  return start;
 }
 
 /** Where the stretch starts that the bytes end with, if it is a short one. */
