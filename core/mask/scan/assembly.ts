@@ -41,48 +41,94 @@ const JSON_MARKER: i8 = 4 | 8 | 64;
 const TEXT_MARKER: i8 = 4 | 8 | 16 | 32 | 64;
 
 /**
- * Lists all that is looked for.
+ * Three letters of each name of a verification code or PIN block, of either case, and of `binaryData` as it is written;
+ * the bits tell them apart:
+ * 1: cvv, cvc, cvn   2: cav   4: cid   8: csc   16: verRIFication   32: secURIty   64: pin   128: binaryData
+ */
+const LETTERS: usize = memory.data<u8>([
+  64, 0, 16, 15, 0, 32, 0, 0, 0, 128, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 15, 112, 15, 240, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 2, 32, 8, 128, 0, 1, 0, 0, 84, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 214, 41, 86, 41, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 128, 0, 9, 4, 0, 19, 0, 0, 32, 0, 0, 0, 0, 65, 0,
+  0, 0, 0, 0, 125, 3, 253, 3, 0, 0, 0, 0, 0, 0, 0, 0,
+], 16);
+
+/**
+ * Lists all that is looked for: stretches of at least 12 digits and separators, and one at the end however short; places at
+ * which a card number may be that is not written plainly; and names, of which the three letters may stand in the bytes
+ * before.
+ *
+ * It is one loop for all, as what they share, and to keep the tables at hand, makes up for its length.
  *
  * @param isText whether terminal sequences and line wraps are markers
  */
 export function scan(length: i32, isText: bool): void {
-  candidates(length, isText);
-  names(length);
-}
-
-/**
- * Lists the stretches of at least 12 digits and separators, and one at the end however short; and the places at which a
- * card number may be that is not written plainly.
- */
-function candidates(length: i32, isText: bool): void {
-  const lowTable = v128.load(CLASSES);
-  const highTable = v128.load(CLASSES, 16);
   const nibble = v128.load(NIBBLES);
+  const classLow = v128.load(CLASSES);
+  const classHigh = v128.load(CLASSES, 16);
   const candidateClasses = v128.load(CANDIDATES);
   const markerClasses = i8x16.splat(isText ? TEXT_MARKER : JSON_MARKER);
+  const firstLow = v128.load(LETTERS);
+  const firstHigh = v128.load(LETTERS, 16);
+  const secondLow = v128.load(LETTERS, 32);
+  const secondHigh = v128.load(LETTERS, 48);
+  const thirdLow = v128.load(LETTERS, 64);
+  const thirdHigh = v128.load(LETTERS, 80);
+  store<i32>(MARKER_COUNT, 0);
+  store<i32>(NAME_COUNT, 0);
+  store<i32>(DATA_COUNT, 0);
   let stretches = STRETCHES;
-  let markers = MARKERS;
   /** Where the stretch starts that goes up to here, if there is one. */
   let open: i32 = 0;
-  for (let at: i32 = 0; at < length; at += 64) {
-    const first = look(lowTable, highTable, v128.load(INPUT + at), nibble);
-    const second = look(lowTable, highTable, v128.load(INPUT + at, 16), nibble);
-    const third = look(lowTable, highTable, v128.load(INPUT + at, 32), nibble);
-    const fourth = look(lowTable, highTable, v128.load(INPUT + at, 48), nibble);
 
-    const classes = v128.or(v128.or(first, second), v128.or(third, fourth));
-    if (v128.any_true(v128.and(classes, markerClasses))) {
-      let marker = wordOf(first, second, third, fourth, markerClasses);
-      while (marker != 0) {
-        const place = at + <i32>ctz(marker);
-        marker &= marker - 1;
-        if (!isMarker(place, length)) continue;
-        store<i32>(markers, place);
-        markers += 4;
-      }
+  let low = lowOf(v128.load(INPUT - 16), nibble);
+  let high = highOf(v128.load(INPUT - 16), nibble);
+  // The first two letters of names: those of 16 bytes and of the 16 before them in turn.
+  let first = lookUp(firstLow, firstHigh, low, high);
+  let second = lookUp(secondLow, secondHigh, low, high);
+  let firstNext: v128;
+  let secondNext: v128;
+  const nothing = i8x16.splat(0);
+  addNames(bits(meet(nothing, first, nothing, second, lookUp(thirdLow, thirdHigh, low, high))), -18, length);
+
+  for (let at: i32 = 0; at < length; at += 64) {
+    low = lowOf(v128.load(INPUT + at), nibble);
+    high = highOf(v128.load(INPUT + at), nibble);
+    const classes1 = lookUp(classLow, classHigh, low, high);
+    firstNext = lookUp(firstLow, firstHigh, low, high);
+    secondNext = lookUp(secondLow, secondHigh, low, high);
+    const names1 = meet(first, firstNext, second, secondNext, lookUp(thirdLow, thirdHigh, low, high));
+
+    low = lowOf(v128.load(INPUT + at, 16), nibble);
+    high = highOf(v128.load(INPUT + at, 16), nibble);
+    const classes2 = lookUp(classLow, classHigh, low, high);
+    first = lookUp(firstLow, firstHigh, low, high);
+    second = lookUp(secondLow, secondHigh, low, high);
+    const names2 = meet(firstNext, first, secondNext, second, lookUp(thirdLow, thirdHigh, low, high));
+
+    low = lowOf(v128.load(INPUT + at, 32), nibble);
+    high = highOf(v128.load(INPUT + at, 32), nibble);
+    const classes3 = lookUp(classLow, classHigh, low, high);
+    firstNext = lookUp(firstLow, firstHigh, low, high);
+    secondNext = lookUp(secondLow, secondHigh, low, high);
+    const names3 = meet(first, firstNext, second, secondNext, lookUp(thirdLow, thirdHigh, low, high));
+
+    low = lowOf(v128.load(INPUT + at, 48), nibble);
+    high = highOf(v128.load(INPUT + at, 48), nibble);
+    const classes4 = lookUp(classLow, classHigh, low, high);
+    first = lookUp(firstLow, firstHigh, low, high);
+    second = lookUp(secondLow, secondHigh, low, high);
+    const names4 = meet(firstNext, first, secondNext, second, lookUp(thirdLow, thirdHigh, low, high));
+
+    if (v128.any_true(any(names1, names2, names3, names4))) {
+      addNames(wordOf(names1, names2, names3, names4), at - 2, length);
+    }
+    if (v128.any_true(v128.and(any(classes1, classes2, classes3, classes4), markerClasses))) {
+      addMarkers(wordOfClasses(classes1, classes2, classes3, classes4, markerClasses), at, length);
     }
 
-    const others = wordOfOthers(first, second, third, fourth, candidateClasses);
+    const others = ~wordOfClasses(classes1, classes2, classes3, classes4, candidateClasses);
     // It is all of one stretch, which goes on.
     if (others == 0) continue;
     const head = <i32>ctz(others);
@@ -107,14 +153,19 @@ function candidates(length: i32, isText: bool): void {
   if (open >= length) open = lastStart(length);
   const isListed = stretches > STRETCHES && load<i32>(stretches - 4) == length;
   if (open < length && !isListed) stretches = addStretch(stretches, open, length, length);
-  store<i32>(MARKER_COUNT, <i32>(markers - MARKERS) >> 2);
   store<i32>(STRETCH_COUNT, <i32>(stretches - STRETCHES) >> 2);
 }
 
 // @ts-ignore: a decorator of AssemblyScript
 @inline
-function look(lowTable: v128, highTable: v128, block: v128, nibble: v128): v128 {
-  return lookUp(lowTable, highTable, v128.and(block, nibble), v128.and(v128.shr<u16>(block, 4), nibble));
+function lowOf(block: v128, nibble: v128): v128 {
+  return v128.and(block, nibble);
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function highOf(block: v128, nibble: v128): v128 {
+  return v128.and(v128.shr<u16>(block, 4), nibble);
 }
 
 // @ts-ignore: a decorator of AssemblyScript
@@ -123,36 +174,45 @@ function lookUp(lowTable: v128, highTable: v128, low: v128, high: v128): v128 {
   return v128.and(i8x16.relaxed_swizzle(lowTable, low), i8x16.relaxed_swizzle(highTable, high));
 }
 
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function any(first: v128, second: v128, third: v128, fourth: v128): v128 {
+  return v128.or(v128.or(first, second), v128.or(third, fourth));
+}
+
+/** A bit for each of 64 bytes that is not zero. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function wordOf(first: v128, second: v128, third: v128, fourth: v128): u64 {
+  return ~(zeros(first) | zeros(second) << 16 | zeros(third) << 32 | zeros(fourth) << 48);
+}
+
 /** A bit for each of 64 bytes that is of these classes. */
 // @ts-ignore: a decorator of AssemblyScript
 @inline
-function wordOf(first: v128, second: v128, third: v128, fourth: v128, classes: v128): u64 {
-  return bits(v128.and(first, classes))
-    | bits(v128.and(second, classes)) << 16
-    | bits(v128.and(third, classes)) << 32
-    | bits(v128.and(fourth, classes)) << 48;
-}
-
-/** A bit for each of 64 bytes that is of none of these classes. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function wordOfOthers(first: v128, second: v128, third: v128, fourth: v128, classes: v128): u64 {
-  return otherBits(first, classes)
-    | otherBits(second, classes) << 16
-    | otherBits(third, classes) << 32
-    | otherBits(fourth, classes) << 48;
+function wordOfClasses(first: v128, second: v128, third: v128, fourth: v128, classes: v128): u64 {
+  return wordOf(v128.and(first, classes), v128.and(second, classes), v128.and(third, classes), v128.and(fourth, classes));
 }
 
 // @ts-ignore: a decorator of AssemblyScript
 @inline
-function otherBits(lanes: v128, classes: v128): u64 {
-  return <u64>(<u32>i8x16.bitmask(i8x16.eq(v128.and(lanes, classes), i8x16.splat(0))));
+function zeros(lanes: v128): u64 {
+  return <u64>(<u32>i8x16.bitmask(i8x16.eq(lanes, i8x16.splat(0))));
 }
 
 // @ts-ignore: a decorator of AssemblyScript
 @inline
 function bits(lanes: v128): u64 {
-  return <u64>(<u32>i8x16.bitmask(i8x16.ne(lanes, i8x16.splat(0))));
+  return ~zeros(lanes) & 0xffff;
+}
+
+/** @param lanes a bit for each place, from `at` on */
+function addMarkers(lanes: u64, at: i32, length: i32): void {
+  while (lanes != 0) {
+    const place = at + <i32>ctz(lanes);
+    lanes &= lanes - 1;
+    if (isMarker(place, length)) add(MARKERS, MARKER_COUNT, place);
+  }
 }
 
 /** Where the stretch starts that the bytes end with, if it is a short one. */
@@ -193,52 +253,6 @@ function isMarker(place: i32, length: i32): bool {
       return load<u8>(LEADS + byte) == 1
         && (next & 0xc0) == 0x80
         && load<u8>(PAIRS + ((<usize>byte & 0x3f) << 6 | (next & 0x3f))) == 1;
-  }
-}
-
-/**
- * Three letters of each name of a verification code or PIN block, of either case, and of `binaryData` as it is written;
- * the bits tell them apart:
- * 1: cvv, cvc, cvn   2: cav   4: cid   8: csc   16: verRIFication   32: secURIty   64: pin   128: binaryData
- */
-const LETTERS: usize = memory.data<u8>([
-  64, 0, 16, 15, 0, 32, 0, 0, 0, 128, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 15, 112, 15, 240, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 2, 32, 8, 128, 0, 1, 0, 0, 84, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 214, 41, 86, 41, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 128, 0, 9, 4, 0, 19, 0, 0, 32, 0, 0, 0, 0, 65, 0,
-  0, 0, 0, 0, 125, 3, 253, 3, 0, 0, 0, 0, 0, 0, 0, 0,
-], 16);
-
-/** Lists where the three letters of a name stand, in the bytes and in the last 16 before them. */
-function names(length: i32): void {
-  const firstLow = v128.load(LETTERS);
-  const firstHigh = v128.load(LETTERS, 16);
-  const secondLow = v128.load(LETTERS, 32);
-  const secondHigh = v128.load(LETTERS, 48);
-  const thirdLow = v128.load(LETTERS, 64);
-  const thirdHigh = v128.load(LETTERS, 80);
-  const nibble = v128.load(NIBBLES);
-  store<i32>(NAME_COUNT, 0);
-  store<i32>(DATA_COUNT, 0);
-  let first = i8x16.splat(0);
-  let second = i8x16.splat(0);
-  for (let at = -16; at < length; at += 32) {
-    const block = v128.load(INPUT + at);
-    const low = v128.and(block, nibble);
-    const high = v128.and(v128.shr<u16>(block, 4), nibble);
-    const firstHere = lookUp(firstLow, firstHigh, low, high);
-    const secondHere = lookUp(secondLow, secondHigh, low, high);
-    const found = meet(first, firstHere, second, secondHere, lookUp(thirdLow, thirdHigh, low, high));
-
-    const nextBlock = v128.load(INPUT + at, 16);
-    const nextLow = v128.and(nextBlock, nibble);
-    const nextHigh = v128.and(v128.shr<u16>(nextBlock, 4), nibble);
-    first = lookUp(firstLow, firstHigh, nextLow, nextHigh);
-    second = lookUp(secondLow, secondHigh, nextLow, nextHigh);
-    const nextFound = meet(firstHere, first, secondHere, second, lookUp(thirdLow, thirdHigh, nextLow, nextHigh));
-
-    if (v128.any_true(v128.or(found, nextFound))) addNames(bits(found) | bits(nextFound) << 16, at - 2, length);
   }
 }
 
