@@ -1,6 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
 import {Inbox} from './inbox.ts';
-import {bufferBytes, OutboxBuffers} from './outbox.ts';
+import {OutboxBuffers, pieceBytes} from './outbox.ts';
 
 function inbox(take?: (bytes: Buffer) => void) {
   const taken: string[] = [];
@@ -28,10 +28,10 @@ describe('what comes in', () => {
 
   test('is handed on at once where a buffer is full', async () => {
     const {box, taken} = inbox();
-    box.put(Buffer.alloc(2 * bufferBytes + 3, 'x'));
-    expect(taken.map(({length}) => length)).toEqual([bufferBytes, bufferBytes]);
+    box.put(Buffer.alloc(2 * pieceBytes + 3, 'x'));
+    expect(taken.map(({length}) => length)).toEqual([pieceBytes, pieceBytes]);
     await turn();
-    expect(taken.map(({length}) => length)).toEqual([bufferBytes, bufferBytes, 3]);
+    expect(taken.map(({length}) => length)).toEqual([pieceBytes, pieceBytes, 3]);
   });
 
   test('is handed on when it is asked for, and then not again', async () => {

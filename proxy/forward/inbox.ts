@@ -1,9 +1,9 @@
-import {bufferBytes, type OutboxBuffers} from './outbox.ts';
+import {type OutboxBuffers, pieceBytes} from './outbox.ts';
 
 /**
  * Gathers what comes in of one response and hands it on in few large pieces: kube-apiserver sends a list object by object,
  * and to mask each by itself costs more than to copy all of them. What was put is handed on at the end of the event loop's
- * turn, once a buffer is full, or when it is asked for.
+ * turn, once it is a piece, or when it is asked for.
  */
 export class Inbox {
   readonly #buffers: OutboxBuffers;
@@ -28,10 +28,11 @@ export class Inbox {
     let taken = 0;
     while (taken < bytes.length) {
       this.#buffer ??= this.#buffers.take();
-      const count = bytes.copy(this.#buffer, this.#used, taken);
+      const count = Math.min(pieceBytes - this.#used, bytes.length - taken);
+      bytes.copy(this.#buffer, this.#used, taken, taken + count);
       this.#used += count;
       taken += count;
-      if (this.#used === bufferBytes) this.deliver();
+      if (this.#used === pieceBytes) this.deliver();
     }
     if (this.#used === 0 || this.#scheduled) return;
     this.#scheduled = true;

@@ -1,7 +1,12 @@
 import type {ServedResponse} from '../path/call.ts';
 
-/** Few enough to stay in the processor's cache. */
-export const bufferBytes = 128 * 1024;
+/** What is gathered and masked at once: few enough to stay in the processor's cache. */
+export const pieceBytes = 128 * 1024;
+/** A masker holds a little of a piece back, and lets it go before the next: each piece in is to be one write out. */
+const slackBytes = 4 * 1024;
+const bufferBytes = pieceBytes + slackBytes;
+/** A buffer that holds so much is written. */
+export const writtenBytes = pieceBytes - slackBytes;
 /** What is no longer goes out as a copy of its own, or as a string that Node joins with the head of the response. */
 const smallBytes = 4 * 1024;
 const idleAtMost = 32;
@@ -57,7 +62,7 @@ export class Outbox {
       bytes.copy(this.#buffer, this.#used, taken, taken + count);
       this.#used += count;
       taken += count;
-      if (this.#used === bufferBytes) this.#flush();
+      if (this.#used >= writtenBytes) this.#flush();
     }
     if (this.#used === 0 || this.#scheduled) return;
     this.#scheduled = true;

@@ -4,7 +4,7 @@ import {isGone, type ServedResponse} from '../path/call.ts';
 import {Refusal, StreamEnded} from '../path/refusal.ts';
 import {downstreamHeaders} from './headers.ts';
 import {Inbox} from './inbox.ts';
-import {bufferBytes, Outbox, type OutboxBuffers} from './outbox.ts';
+import {Outbox, type OutboxBuffers, writtenBytes} from './outbox.ts';
 import {NotTaken, type ResponseController, type ResponseHandler} from './transport.ts';
 
 /** What one response passes through: masking, or nothing. */
@@ -24,10 +24,10 @@ export type Started = (statusCode: number) => void;
 const lineEnd = 0x0a;
 
 /**
- * Of an answer that ends soon: while one buffer is being written the next is filled, and reading upstream is seldom
+ * Of an answer that ends soon: while one piece is being written the next is gathered, and reading upstream is seldom
  * stopped. Of those that last there may be thousands, which must not hold so much each.
  */
-const waitingBytes = 2 * bufferBytes;
+const waitingBytes = 2 * writtenBytes;
 
 /** How long an agent may take to read why its watch was ended. */
 const patienceMilliseconds = 1_000;
