@@ -24,6 +24,19 @@ function delaying(): BodyReader {
   };
 }
 
+/** Holds back 100 bytes until the next chunk, or the end. */
+function holdingBack(): BodyReader {
+  let held = Buffer.alloc(0);
+  return {
+    push(chunk, emit) {
+      emit(held);
+      held = Buffer.from(chunk.subarray(-100));
+      emit(chunk.subarray(0, -100));
+    },
+    end: (emit) => emit(held),
+  };
+}
+
 /** What the relay told the one who reads from the API server. */
 class Controller implements ResponseController {
   readonly told: string[] = [];
@@ -164,6 +177,21 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     expect(await ended).toBeUndefined();
     const {body, whole} = await answer;
     expect({length: body.length, whole}).toEqual({length: sent * chunk.length, whole: true});
+  });
+
+  test('what comes in one turn is written in large pieces, also where the reader holds a little of each back', async () => {
+    const {asking, response, head, data, end} = await relaying(protocol, {openBody: holdingBack});
+    const writes: number[] = [];
+    const write = response.write.bind(response) as (bytes: Buffer, written?: () => void) => boolean;
+    response.write = ((bytes: Buffer, written?: () => void) => {
+      writes.push(bytes.length);
+      return write(bytes, written);
+    }) as typeof response.write;
+    head(200, {});
+    for (let sent = 0; sent < 64; sent++) data(Buffer.alloc(16 * 1024, 'x'));
+    end();
+    expect((await asking.answer()).body).toHaveLength(1024 * 1024);
+    expect(writes).toEqual([128 * 1024 - 100, ...Array(7).fill(128 * 1024), 100]);
   });
 
   test('a client that reads along never stops the API server', async () => {
