@@ -21,7 +21,7 @@ WORKDIR /app
 # buffer of 64 KiB for each TLS connection, of which an idle one uses a page or two: mapped, the rest takes no memory.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=32768
 # `exec`: node is process 1 and gets the SIGTERM that begins the drain. What a proxy leaves behind dies young: a small young
-# generation costs less memory and, by docs/performance.md, less CPU.
+# generation costs less memory and, by docs/performance.md, no more CPU than one of twice the size.
 RUN for entry in lockkeeper-proxy:proxy lockkeeper-operator:operator lockkeeper:cli; do \
       file="/usr/local/bin/${entry%%:*}"; \
       printf '#!/bin/sh\nexec node --max-semi-space-size=2 /app/dist/%s/main.js "$@"\n' "${entry##*:}" > "$file"; \

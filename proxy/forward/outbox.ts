@@ -37,6 +37,7 @@ export class Outbox {
   #buffer: Buffer | undefined;
   #used = 0;
   #scheduled = false;
+  #ends = false;
   #written = false;
   #blocked = false;
 
@@ -64,9 +65,14 @@ export class Outbox {
       taken += count;
       if (this.#used >= writtenBytes) this.#flush();
     }
-    if (this.#used === 0 || this.#scheduled) return;
+    if (this.#used === 0 || this.#scheduled || this.#ends) return;
     this.#scheduled = true;
     setImmediate(this.#flushLater);
+  }
+
+  /** What is put from here on is the last, and `end` follows in the same turn: it need not be seen to at the turn's end. */
+  expectEnd(): void {
+    this.#ends = true;
   }
 
   /** Writes what there is without waiting for the end of the turn. */

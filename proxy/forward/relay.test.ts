@@ -1,5 +1,5 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {afterEach, describe, expect, test} from '@jest/globals';
+import {afterEach, describe, expect, jest, test} from '@jest/globals';
 import {eventually} from '../../test/eventually.ts';
 import {type Asked, type Exchange, exchange, type Protocol} from '../../test/proxy/exchange.ts';
 import type {ServedResponse} from '../path/call.ts';
@@ -192,6 +192,19 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('to a client that speaks %s', (p
     end();
     expect((await asking.answer()).body).toHaveLength(1024 * 1024);
     expect(writes).toEqual([128 * 1024 - 100, ...Array(7).fill(128 * 1024), 100]);
+  });
+
+  test('nothing is left to do at the end of the turn that brings a whole answer', async () => {
+    const {asking, head, data} = await relaying(protocol);
+    head(200, {'content-length': '3'});
+    const schedule = jest.spyOn(globalThis, 'setImmediate');
+    try {
+      data('abc');
+      expect(schedule).not.toHaveBeenCalled();
+    } finally {
+      schedule.mockRestore();
+    }
+    expect(await asking.answer()).toMatchObject({body: 'abc', whole: true});
   });
 
   test('a client that reads along never stops the API server', async () => {

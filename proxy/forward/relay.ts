@@ -153,6 +153,7 @@ export class Relay implements ResponseHandler {
       if (this.#remaining === 0) {
         // Most answers come whole, and need not be gathered.
         this.#in.deliver();
+        this.#out.expectEnd();
         this.#body.push(chunk, this.#emit);
         this.onResponseEnd();
         return;

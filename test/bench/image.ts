@@ -1,7 +1,7 @@
 /** How the image runs the gateway, for measurements that shall say something about it. Source: Dockerfile. */
 export const imageNodeFlags: readonly string[] = ['--max-semi-space-size=2'];
 
-const imageEnvironment = {
+export const imageEnvironment = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_TRIM_THRESHOLD_: '131072',
   MALLOC_MMAP_THRESHOLD_: '32768',
